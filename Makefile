@@ -1,0 +1,107 @@
+# The recipes. Continuous integration and people call the same ones; `make help` lists them.
+#
+# Every recipe that runs Python takes the interpreter from outside: PYTHON=python3.13, a path, or
+# several at once as PYTHONS="python3.11 python3.13". Environments are kept in .venv/, builds in
+# target/.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-print-directory --no-builtin-rules
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+PYTHONS ?= $(PYTHON)
+# The cargo profile of the package under test: `fast`, `release`, `profiling` or `dev`.
+PROFILE ?= fast
+# Passed on to the program a recipe runs: make test ARGS="-k sleep -x"
+ARGS ?=
+
+# Runs one recipe for each interpreter in PYTHONS; the first failure ends it.
+each = +@for python in $(PYTHONS); do $(MAKE) $(1) PYTHON="$$python"; done
+# The interpreter of the environment for PYTHON: $(call environment,<profile>,<requirement sets>)
+environment = $$($(PYTHON) tools/environment.py --profile $(1) $(2))
+
+.PHONY: help
+help: ## list the recipes
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+
+.PHONY: demo demo-one
+demo: ## download the flags four ways, on asyncio and on asyncioxide, and compare
+	$(call each,demo-one)
+demo-one:
+	@python=$(call environment,$(PROFILE),demo); "$$python" examples/flags/demo.py $(ARGS)
+
+.PHONY: test test-rust test-python test-one
+test: test-rust test-python ## run the Rust tests, then the Python tests for each of PYTHONS
+test-rust: ## run the Rust tests of the reactor and of xtask
+	cargo test --quiet --locked --package asyncioxide-reactor --package xtask
+test-python: ## run the Python tests for each of PYTHONS
+	$(call each,test-one)
+test-one:
+	@python=$(call environment,$(PROFILE),test); "$$python" -m pytest $(ARGS)
+
+.PHONY: check check-quick check-types
+check: check-quick check-types ## formatting, lints, tidy, types and stubs: clean before a commit
+	PYO3_PYTHON="$(PYTHON)" cargo clippy --quiet --locked --workspace --all-targets -- -D warnings
+check-quick: ## the part of check that needs no build of the package (pre-commit runs it)
+	cargo fmt --all --check
+	cargo run --quiet --locked --package xtask -- tidy
+	@python=$(call environment,$(PROFILE),--no-package check); set -x; \
+	"$$python" -m ruff check --quiet .; \
+	"$$python" -m ruff format --quiet --check .
+check-types:
+	@python=$(call environment,$(PROFILE),check); set -x; \
+	"$$python" -m mypy python/asyncioxide tools; \
+	"$$python" -m mypy.stubtest asyncioxide --allowlist python/stubtest-allow.txt
+
+.PHONY: format
+format: ## rewrite Rust and Python in the project's format
+	cargo fmt --all
+	@python=$(call environment,$(PROFILE),--no-package check); set -x; \
+	"$$python" -m ruff check --quiet --fix-only .; \
+	"$$python" -m ruff format --quiet .
+
+.PHONY: conformance conformance-one
+conformance: ## run CPython's own asyncio tests on our loop, for each of PYTHONS
+	$(call each,conformance-one)
+conformance-one:
+	@python=$(call environment,$(PROFILE),); "$$python" tests/cpython/run.py $(ARGS)
+
+.PHONY: bench bench-one
+bench: ## compare with asyncio and the other loops, in a release build, for each of PYTHONS
+	$(call each,bench-one)
+bench-one:
+	@python=$(call environment,release,bench); "$$python" benches/run.py $(ARGS)
+
+.PHONY: miri
+miri: ## run the reactor's tests under Miri (nightly, with the components miri and rust-src)
+	MIRIFLAGS="-Zmiri-strict-provenance $${MIRIFLAGS:-}" \
+	CARGO_TARGET_DIR="$${CARGO_TARGET_DIR:-target}/miri" \
+	cargo +nightly miri test --locked --package asyncioxide-reactor --lib $(ARGS)
+
+.PHONY: loom
+loom: ## try all interleavings of the remote queue and the waker
+	RUSTFLAGS="--cfg loom $${RUSTFLAGS:-}" \
+	CARGO_TARGET_DIR="$${CARGO_TARGET_DIR:-target}/loom" \
+	cargo test --locked --release --package asyncioxide-reactor --lib loom_ $(ARGS)
+
+.PHONY: docs
+docs: ## build the reactor's documentation; a broken link is an error
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items \
+	--package asyncioxide-reactor
+
+.PHONY: wheel wheel-one
+wheel: ## build a wheel into dist/ for each of PYTHONS
+	$(call each,wheel-one)
+wheel-one:
+	$(PYTHON) -m pip --disable-pip-version-check wheel --no-deps --wheel-dir dist .
+
+.PHONY: audit
+audit: ## check licences, sources and advisories of what we depend on (cargo-deny; outside CI)
+	@cargo deny --version >/dev/null 2>&1 || \
+	{ echo "make audit needs cargo-deny: cargo install --locked cargo-deny" >&2; exit 1; }
+	cargo deny --locked check
+
+.PHONY: clean
+clean: ## remove builds, environments and caches
+	rm -rf target .venv dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
