@@ -1,0 +1,7 @@
+//! Time: the clock that the loop reads, and the timers that wait for it.
+
+mod clock;
+mod timers;
+
+pub use clock::{Clock, MockClock, Monotonic, deadline_ns, seconds};
+pub use timers::{Expiry, Timers};
