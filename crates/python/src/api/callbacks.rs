@@ -1,0 +1,307 @@
+//! `call_soon`, `call_later`, `call_at`, `call_soon_threadsafe`, `time`.
+
+use pyo3::types::{PyAnyMethods, PyDict, PyDictMethods, PyFloat, PyFloatMethods, PyInt, PyTuple};
+use pyo3::{Python, intern};
+use reactor::time::{Clock, Monotonic, seconds};
+
+use crate::event_loop::core::EventLoopData;
+use crate::handle::handle::{self, Arguments, HandleData};
+use crate::handle::schedule::{Due, Entry, Phase};
+use crate::handle::timer_handle;
+use crate::py::args::{Args, Signature};
+use crate::py::call;
+use crate::py::errors::{Outcome, Raised};
+use crate::py::imports;
+use crate::py::instance::Ref;
+use crate::py::object::Obj;
+use crate::py::slots::TypeBuilder;
+use crate::py::thread;
+
+/// Adds this file's methods.
+pub fn methods(builder: TypeBuilder<EventLoopData>) -> TypeBuilder<EventLoopData> {
+    builder
+        .method(
+            c"call_soon",
+            c"call_soon($self, callback, /, *args, context=None)\n--\n\n\
+              Call callback(*args) in the next turn, in the order of asking. Returns a Handle.",
+            call_soon,
+        )
+        .method(
+            c"call_later",
+            c"call_later($self, delay, callback, /, *args, context=None)\n--\n\n\
+              Call callback(*args) after delay seconds. Returns a TimerHandle.",
+            call_later,
+        )
+        .method(
+            c"call_at",
+            c"call_at($self, when, callback, /, *args, context=None)\n--\n\n\
+              Call callback(*args) at the time when, in seconds as time() tells them. Returns a TimerHandle.",
+            call_at,
+        )
+        .method(
+            c"call_soon_threadsafe",
+            c"call_soon_threadsafe($self, callback, /, *args, context=None)\n--\n\n\
+              call_soon() for other threads and signal handlers: wakes the loop. Returns a Handle.",
+            call_soon_threadsafe,
+        )
+        .method0(
+            c"time",
+            c"time($self, /)\n--\n\nThe loop's clock in seconds: time.monotonic().",
+            |this| Ok(Obj::from(PyFloat::new(this.py(), now()))),
+        )
+        .method1(
+            c"_timer_handle_cancelled",
+            c"_timer_handle_cancelled($self, handle, /)\n--\n\nA stock TimerHandle of this loop was cancelled.",
+            |this, _handle| Ok(Obj::none(this.py())),
+        )
+        .method0(
+            c"_check_thread",
+            c"_check_thread($self, /)\n--\n\nRuntimeError if the loop runs on another thread.",
+            |this| this.base.check_thread(this.py()).map(|()| Obj::none(this.py())),
+        )
+        .method0(
+            c"_write_to_self",
+            c"_write_to_self($self, /)\n--\n\nWake the loop if it waits.",
+            |this| wake(this).map(|()| Obj::none(this.py())),
+        )
+}
+
+fn now() -> f64 {
+    seconds(Monotonic.now_ns())
+}
+
+/// The parts of a scheduling call: `callback`, its arguments, `context`.
+struct Request<'a> {
+    callback: &'a Obj,
+    arguments: Arguments,
+    context: Option<&'a Obj>,
+}
+
+impl<'a> Request<'a> {
+    /// Divides `callback, *args, context=` after `skip` leading arguments.
+    #[inline]
+    fn of(py: Python<'_>, method: &'static Method, args: Args<'a>, skip: usize) -> Outcome<Self> {
+        let [context] = if args.has_keywords() {
+            method.keywords.bind_keywords(py, args)?
+        } else {
+            [None]
+        };
+        let Some((callback, rest)) = args.positional().get(skip..).and_then(<[Obj]>::split_first)
+        else {
+            return Err(method.missing(py, args.positional().len()));
+        };
+        Ok(Self {
+            callback,
+            arguments: Arguments::of(rest),
+            context,
+        })
+    }
+}
+
+/// What differs between the scheduling methods in error texts.
+struct Method {
+    name: &'static str,
+    required: &'static [&'static str],
+    keywords: Signature<1>,
+}
+
+impl Method {
+    const fn new(name: &'static str, required: &'static [&'static str]) -> Self {
+        Self {
+            name,
+            required,
+            keywords: Signature::new(name, ["context"], 0, 0),
+        }
+    }
+
+    fn missing(&self, py: Python<'_>, given: usize) -> Raised {
+        let missing: Vec<String> = self.required[given..]
+            .iter()
+            .map(|name| format!("'{name}'"))
+            .collect();
+        let plural = if missing.len() == 1 { "" } else { "s" };
+        let (count, list) = (missing.len(), missing.join(" and "));
+        // Methods of a Python class are named with it.
+        let name = self.name;
+        Raised::type_error(
+            py,
+            format!(
+                "BaseEventLoop.{name}() missing {count} required positional argument{plural}: {list}"
+            ),
+        )
+    }
+}
+
+static CALL_SOON: Method = Method::new("call_soon", &["callback"]);
+static CALL_LATER: Method = Method::new("call_later", &["delay", "callback"]);
+static CALL_AT: Method = Method::new("call_at", &["when", "callback"]);
+static CALL_SOON_THREADSAFE: Method = Method::new("call_soon_threadsafe", &["callback"]);
+
+#[inline]
+fn call_soon(this: &Ref<EventLoopData>, args: Args<'_>) -> Outcome {
+    let py = this.py();
+    let request = Request::of(py, &CALL_SOON, args, 0)?;
+    this.base.check_closed(py)?;
+    if this.base.is_debug() {
+        this.base.check_thread(py)?;
+        check_callback(this, request.callback, "call_soon")?;
+    }
+    let handle = handle::make(
+        this.upcast(),
+        request.callback,
+        request.arguments,
+        request.context,
+    )?;
+    this.base.push(Entry::Handle(handle.clone()));
+    Ok(handle.into_obj())
+}
+
+fn call_later(this: &Ref<EventLoopData>, args: Args<'_>) -> Outcome {
+    let py = this.py();
+    let request = Request::of(py, &CALL_LATER, args, 1)?;
+    let delay = &args.positional()[0];
+    if delay.is_none() {
+        return Err(Raised::type_error(py, "delay must not be None"));
+    }
+    if this.own.own_clock.get() {
+        let when = this
+            .as_obj()
+            .bind()
+            .call_method0(intern!(py, "time"))?
+            .add(delay.bind())?;
+        return through_call_at(this, Obj::from(when), args);
+    }
+    schedule(this, now() + seconds_of(delay)?, request)
+}
+
+fn call_at(this: &Ref<EventLoopData>, args: Args<'_>) -> Outcome {
+    let py = this.py();
+    let request = Request::of(py, &CALL_AT, args, 1)?;
+    let when = &args.positional()[0];
+    if when.is_none() {
+        return Err(Raised::type_error(py, "when cannot be None"));
+    }
+    schedule(this, seconds_of(when)?, request)
+}
+
+/// A number of seconds; what is no number fails as asyncio's `self.time() + delay` does.
+#[inline]
+fn seconds_of(value: &Obj) -> Outcome<f64> {
+    let py = value.py();
+    if let Ok(float) = value.bind().cast::<PyFloat>() {
+        return Ok(float.value());
+    }
+    if let Ok(int) = value.bind().cast::<PyInt>() {
+        return Ok(int.extract()?);
+    }
+    Ok(PyFloat::new(py, 0.0).add(value.bind())?.extract()?)
+}
+
+#[inline]
+fn schedule(this: &Ref<EventLoopData>, when: f64, request: Request<'_>) -> Outcome {
+    let py = this.py();
+    this.base.check_closed(py)?;
+    if this.base.is_debug() {
+        this.base.check_thread(py)?;
+        check_callback(this, request.callback, "call_at")?;
+    }
+    let timer = timer_handle::schedule(
+        this.upcast(),
+        when,
+        request.callback,
+        request.arguments,
+        request.context,
+    )?;
+    Ok(timer.into_obj())
+}
+
+fn through_call_at(this: &Ref<EventLoopData>, when: Obj, args: Args<'_>) -> Outcome {
+    let py = this.py();
+    let mut values = vec![when];
+    values.extend_from_slice(&args.positional()[1..]);
+    let values = PyTuple::new(py, values.iter().map(Obj::bind))?;
+    let keywords = PyDict::new(py);
+    for (name, value) in args.keywords() {
+        keywords.set_item(name.bind(), value.bind())?;
+    }
+    Ok(Obj::from(this.as_obj().bind().call_method(
+        intern!(py, "call_at"),
+        values,
+        Some(&keywords),
+    )?))
+}
+
+fn call_soon_threadsafe(this: &Ref<EventLoopData>, args: Args<'_>) -> Outcome {
+    let py = this.py();
+    let request = Request::of(py, &CALL_SOON_THREADSAFE, args, 0)?;
+    this.base.check_closed(py)?;
+    if this.base.is_debug() {
+        check_callback(this, request.callback, "call_soon_threadsafe")?;
+    }
+    let handle = handle::make(
+        this.upcast(),
+        request.callback,
+        request.arguments,
+        request.context,
+    )?;
+    post(this, &handle)?;
+    Ok(handle.into_obj())
+}
+
+/// Hands a handle to the loop from any thread. On the loop's own thread it goes straight into the queue.
+fn post(this: &Ref<EventLoopData>, handle: &Ref<HandleData>) -> Outcome<()> {
+    let py = this.py();
+    if let Phase::Running(owner) = this.base.phase()
+        && thread::ident(py) == owner
+    {
+        this.base.push(Entry::Handle(handle.clone()));
+        return Ok(());
+    }
+    let Some(driver) = this.base.driver() else {
+        return this.base.check_closed(py);
+    };
+    driver
+        .remote()
+        .push(Due::Called(handle.clone()))
+        .map_err(|error| Raised::os_error(py, &error))
+}
+
+fn wake(this: &Ref<EventLoopData>) -> Outcome<()> {
+    match this.base.driver() {
+        Some(driver) => driver
+            .remote()
+            .wake()
+            .map_err(|error| Raised::os_error(this.py(), &error)),
+        None => Ok(()),
+    }
+}
+
+/// `BaseEventLoop._check_callback` (debug mode).
+///
+/// # Errors
+/// TypeError for coroutines and for what cannot be called.
+pub fn check_callback(this: &Ref<EventLoopData>, callback: &Obj, method: &str) -> Outcome<()> {
+    let py = this.py();
+    let coroutines = imports::coroutines(py);
+    let is_coroutine = call::method(coroutines, intern!(py, "iscoroutine"), [callback])?;
+    let function = if py.version_info() >= (3, 14) {
+        imports::inspect(py)
+    } else {
+        coroutines
+    };
+    let is_function = call::method(function, intern!(py, "iscoroutinefunction"), [callback])?;
+    if is_coroutine.bind().is_truthy()? || is_function.bind().is_truthy()? {
+        return Err(Raised::type_error(
+            py,
+            format!("coroutines cannot be used with {method}()"),
+        ));
+    }
+    if !callback.bind().is_callable() {
+        let text = format!(
+            "a callable object was expected by {method}(), got {}",
+            callback.bind().repr()?
+        );
+        return Err(Raised::type_error(py, text));
+    }
+    Ok(())
+}

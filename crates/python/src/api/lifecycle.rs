@@ -1,0 +1,182 @@
+//! Making, running, stopping and closing a loop.
+
+use pyo3::types::{PyAnyMethods, PyDict, PyDictMethods, PyString};
+use pyo3::{Bound, Python, intern};
+use reactor::driver::Driver;
+use reactor::time::Monotonic;
+
+use super::signals;
+use crate::event_loop::core::EventLoopData;
+use crate::event_loop::{hooks, run};
+use crate::handle::schedule::Phase;
+use crate::py::args::{Args, Signature};
+use crate::py::call;
+use crate::py::errors::{Outcome, Raised};
+use crate::py::imports;
+use crate::py::instance::{Payload, Ref};
+use crate::py::object::Obj;
+use crate::py::slots::TypeBuilder;
+
+/// Adds this file's methods.
+pub fn methods(builder: TypeBuilder<EventLoopData>) -> TypeBuilder<EventLoopData> {
+    builder
+        .constructor(initialise)
+        .method0(
+            c"run_forever",
+            c"run_forever($self, /)\n--\n\nRun until stop() is called.",
+            |this| run::run_forever(this).map(|()| Obj::none(this.py())),
+        )
+        .method1(
+            c"run_until_complete",
+            c"run_until_complete($self, future, /)\n--\n\nRun until the future (or coroutine) is done; its result.",
+            run::run_until_complete,
+        )
+        .method0(
+            c"stop",
+            c"stop($self, /)\n--\n\nStop after the present turn: what is ready now still runs.",
+            |this| {
+                this.own.stopping.set(true);
+                Ok(Obj::none(this.py()))
+            },
+        )
+        .method0(c"close", c"close($self, /)\n--\n\nFree everything the loop holds. It must not be running.", close)
+        .method0(c"is_running", c"is_running($self, /)\n--\n\nWhether the loop runs.", |this| {
+            Ok(Obj::bool(this.py(), this.base.is_running()))
+        })
+        .method0(c"is_closed", c"is_closed($self, /)\n--\n\nWhether close() was called.", |this| {
+            Ok(Obj::bool(this.py(), this.base.phase() == Phase::Closed))
+        })
+        .method0(c"_check_closed", c"_check_closed($self, /)\n--\n\nRuntimeError if the loop is closed.", |this| {
+            this.base.check_closed(this.py()).map(|()| Obj::none(this.py()))
+        })
+        .method0(c"_check_running", c"_check_running($self, /)\n--\n\nRuntimeError if a loop is running.", |this| {
+            hooks::check_running(this).map(|()| Obj::none(this.py()))
+        })
+        .getter(c"_closed", c"Whether close() was called.", |this| {
+            Ok(Obj::bool(this.py(), this.base.phase() == Phase::Closed))
+        })
+        .getter(c"_stopping", c"Whether stop() was called.", |this| {
+            Ok(Obj::bool(this.py(), this.own.stopping.get()))
+        })
+        .getter(c"_thread_id", c"The thread that runs the loop, or None.", thread_id)
+        .attribute(
+            c"_asyncgens",
+            c"The asynchronous generators that run on the loop.",
+            |this| Ok(this.own.asyncgens.get().unwrap_or_else(|| Obj::none(this.py()))),
+            |this, value| {
+                this.own.asyncgens.set(value.cloned());
+                Ok(())
+            },
+        )
+        .attribute(
+            c"_asyncgens_shutdown_called",
+            c"Whether shutdown_asyncgens() was called.",
+            |this| Ok(Obj::bool(this.py(), this.own.asyncgens_shutdown.get())),
+            |this, value| {
+                this.own.asyncgens_shutdown.set(value.is_some_and(|value| value.bind().is_truthy().unwrap_or(true)));
+                Ok(())
+            },
+        )
+        .repr(repr)
+}
+
+fn thread_id(this: &Ref<EventLoopData>) -> Outcome {
+    let py = this.py();
+    match this.base.phase() {
+        Phase::Running(thread) => Ok(Obj::from(pyo3::types::PyInt::new(py, thread))),
+        _ => Ok(Obj::none(py)),
+    }
+}
+
+fn initialise(this: &Ref<EventLoopData>, args: Args<'_>) -> Outcome<()> {
+    const SIGNATURE: Signature<1> = Signature::new("EventLoop", ["poll_every_turn"], 0, 0);
+    let py = this.py();
+    let [poll_every_turn] = SIGNATURE.bind(py, args)?;
+    if let Some(poll_every_turn) = poll_every_turn {
+        this.own
+            .poll_every_turn
+            .set(poll_every_turn.bind().is_truthy()?);
+    }
+    if this.base.phase() != Phase::Blank {
+        return Err(Raised::runtime_error(
+            py,
+            "an event loop is initialised once",
+        ));
+    }
+    let driver = Driver::new(Monotonic).map_err(|error| Raised::os_error(py, &error))?;
+    let weak_set = call::attr(imports::weakref(py), intern!(py, "WeakSet"))?;
+    this.own.asyncgens.set(Some(call::call0(&weak_set)?));
+    this.own
+        .signal_handlers
+        .set(Some(Obj::from(PyDict::new(py))));
+    this.own
+        .own_clock
+        .set(overrides(this, intern!(py, "time"))? || overrides(this, intern!(py, "call_at"))?);
+    this.base
+        .open(driver, overrides(this, intern!(py, "call_soon"))?);
+    let debug = call::method(imports::coroutines(py), intern!(py, "_is_debug_mode"), [])?;
+    this.base.set_debug(debug.bind().is_truthy()?);
+    Ok(())
+}
+
+/// Whether a Python subclass has its own method of this name, which then has to be asked.
+fn overrides(this: &Ref<EventLoopData>, name: &Bound<'_, PyString>) -> Outcome<bool> {
+    let py = this.py();
+    let native = EventLoopData::TYPE.object(py);
+    let own = this.as_obj().bind().get_type();
+    Ok(!own.getattr(name)?.is(native.bind().getattr(name)?))
+}
+
+/// `BaseEventLoop.close`, and the Unix loop's: signal handlers are removed, the default executor is told to end.
+fn close(this: &Ref<EventLoopData>) -> Outcome {
+    let py = this.py();
+    match this.base.phase() {
+        Phase::Running(_) => {
+            return Err(Raised::runtime_error(
+                py,
+                "Cannot close a running event loop",
+            ));
+        }
+        Phase::Closed => return Ok(Obj::none(py)),
+        Phase::Blank | Phase::Idle => {}
+    }
+    if this.base.is_debug() {
+        let format = Obj::str(py, "Close %r");
+        call::method(
+            imports::logger(py),
+            intern!(py, "debug"),
+            [&format, this.as_obj()],
+        )?;
+    }
+    signals::remove_all(this)?;
+    hooks::remove_wakeup(this)?;
+    let (driver, entries) = this.base.close();
+    run::discard(py, driver, entries);
+    drop(this.own.signals.take());
+    this.own.executor_shutdown.set(true);
+    if let Some(executor) = this.own.default_executor.take() {
+        let wait = PyDict::new(py);
+        wait.set_item(intern!(py, "wait"), false)?;
+        executor
+            .bind()
+            .call_method(intern!(py, "shutdown"), (), Some(&wait))?;
+    }
+    Ok(Obj::none(py))
+}
+
+fn repr(this: &Ref<EventLoopData>) -> Outcome {
+    let py: Python<'_> = this.py();
+    let name = this
+        .as_obj()
+        .bind()
+        .get_type()
+        .getattr(intern!(py, "__name__"))?;
+    let word = |value: bool| if value { "True" } else { "False" };
+    let text = format!(
+        "<{name} running={} closed={} debug={}>",
+        word(this.base.is_running()),
+        word(this.base.phase() == Phase::Closed),
+        word(this.base.is_debug())
+    );
+    Ok(Obj::str(py, &text))
+}

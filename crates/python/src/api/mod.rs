@@ -1,0 +1,38 @@
+//! The event loop's methods as Python sees them, one file per subject, and the type that they make up.
+
+mod callbacks;
+mod debug;
+mod executor;
+mod lifecycle;
+mod signals;
+mod tasks;
+mod watch;
+
+use pyo3::Python;
+
+use crate::event_loop::core::EventLoopData;
+use crate::handle::schedule::Scheduler;
+use crate::py::errors::Outcome;
+use crate::py::instance::Payload;
+use crate::py::slots::TypeBuilder;
+
+/// Builds the type `_asyncioxide.EventLoop`; the face `asyncioxide.EventLoop` derives from it and from asyncio's
+/// abstract class.
+///
+/// # Errors
+/// What making a type raises.
+pub fn build(py: Python<'_>) -> Outcome {
+    let builder = TypeBuilder::<EventLoopData>::new(
+        c"asyncioxide._asyncioxide.EventLoop",
+        c"EventLoop(*, poll_every_turn=False)\n--\n\nThe event loop's native half.",
+    )
+    .base(Scheduler::TYPE)
+    .subclassable();
+    let builder = lifecycle::methods(builder);
+    let builder = callbacks::methods(builder);
+    let builder = tasks::methods(builder);
+    let builder = watch::methods(builder);
+    let builder = signals::methods(builder);
+    let builder = executor::methods(builder);
+    debug::methods(builder).build(py)
+}

@@ -1,0 +1,216 @@
+//! `add_signal_handler` and `remove_signal_handler`.
+//!
+//! The interpreter's own C handler writes the signal's number into our socket, which wakes the loop; Python's handler for
+//! the signal does nothing. The callback then runs like any other.
+
+use pyo3::exceptions::{PyOSError, PyValueError};
+use pyo3::types::{PyAnyMethods, PyDict, PyDictMethods, PyInt, PyListMethods};
+use pyo3::{Python, intern};
+
+use crate::event_loop::core::EventLoopData;
+use crate::event_loop::hooks;
+use crate::handle::handle::{self, Arguments};
+use crate::py::args::Args;
+use crate::py::call;
+use crate::py::errors::{Outcome, Raised};
+use crate::py::imports;
+use crate::py::instance::Ref;
+use crate::py::object::Obj;
+use crate::py::slots::TypeBuilder;
+
+/// Adds this file's methods.
+pub fn methods(builder: TypeBuilder<EventLoopData>) -> TypeBuilder<EventLoopData> {
+    builder
+        .method(
+            c"add_signal_handler",
+            c"add_signal_handler($self, sig, callback, /, *args)\n--\n\nCall callback(*args) when the signal arrives.",
+            add_signal_handler,
+        )
+        .method1(
+            c"remove_signal_handler",
+            c"remove_signal_handler($self, sig, /)\n--\n\nGive the signal its default action back. False if it had no handler.",
+            |this, signal| Ok(Obj::bool(this.py(), remove(this, signal)?)),
+        )
+        .getter(c"_signal_handlers", c"Handles by signal number.", |this| {
+            Ok(this.own.signal_handlers.get().unwrap_or_else(|| Obj::none(this.py())))
+        })
+}
+
+fn add_signal_handler(this: &Ref<EventLoopData>, args: Args<'_>) -> Outcome {
+    let py = this.py();
+    let [signal, callback, rest @ ..] = args.positional() else {
+        let text =
+            "add_signal_handler() missing required positional arguments: 'sig' and 'callback'";
+        return Err(Raised::type_error(py, text));
+    };
+    refuse_coroutines(callback)?;
+    check_signal(signal)?;
+    this.base.check_closed(py)?;
+    require_wakeup(this)?;
+    let handle = handle::make(this.upcast(), callback, Arguments::of(rest), None)?;
+    let handlers = handlers(this)?;
+    handlers
+        .bind()
+        .set_item(signal.bind(), handle.as_obj().bind())?;
+    if let Err(error) = let_the_interpreter_handle(signal) {
+        handlers.bind().del_item(signal.bind())?;
+        give_wakeup_back(this)?;
+        return Err(uncatchable(py, signal, error));
+    }
+    Ok(Obj::none(py))
+}
+
+fn refuse_coroutines(callback: &Obj) -> Outcome<()> {
+    let py = callback.py();
+    let coroutines = imports::coroutines(py);
+    let is_coroutine = call::method(coroutines, intern!(py, "iscoroutine"), [callback])?;
+    let function = if py.version_info() >= (3, 14) {
+        imports::inspect(py)
+    } else {
+        coroutines
+    };
+    let is_function = call::method(function, intern!(py, "iscoroutinefunction"), [callback])?;
+    if is_coroutine.bind().is_truthy()? || is_function.bind().is_truthy()? {
+        return Err(Raised::type_error(
+            py,
+            "coroutines cannot be used with add_signal_handler()",
+        ));
+    }
+    Ok(())
+}
+
+/// `_UnixSelectorEventLoop._check_signal`.
+fn check_signal(signal: &Obj) -> Outcome<()> {
+    let py = signal.py();
+    if !signal.bind().is_instance_of::<PyInt>() {
+        let text = format!("sig must be an int, not {}", signal.bind().repr()?);
+        return Err(Raised::type_error(py, text));
+    }
+    let valid = imports::signal(py)
+        .bind()
+        .call_method0(intern!(py, "valid_signals"))?;
+    if !valid.contains(signal.bind())? {
+        return Err(Raised::value_error(
+            py,
+            format!("invalid signal number {}", signal.bind().str()?),
+        ));
+    }
+    Ok(())
+}
+
+/// Installs the wakeup descriptor, or says why this thread cannot.
+fn require_wakeup(this: &Ref<EventLoopData>) -> Outcome<()> {
+    let py = this.py();
+    if this.own.saved_wakeup_fd.get().is_some() || hooks::install_wakeup(this)? {
+        return Ok(());
+    }
+    // Not the main thread: the interpreter's own refusal is the text.
+    match imports::signal(py)
+        .bind()
+        .call_method1(intern!(py, "set_wakeup_fd"), (-1,))
+    {
+        Ok(_) => Ok(()),
+        Err(error) => Err(Raised::runtime_error(py, error.value(py).to_string())),
+    }
+}
+
+fn let_the_interpreter_handle(signal: &Obj) -> pyo3::PyResult<()> {
+    let py = signal.py();
+    let module = imports::signal(py).bind();
+    let nothing = py
+        .import("asyncio.unix_events")?
+        .getattr("_sighandler_noop")?;
+    module.call_method1(intern!(py, "signal"), (signal.bind(), nothing))?;
+    // SA_RESTART keeps system calls elsewhere in the program from failing with EINTR.
+    module.call_method1(intern!(py, "siginterrupt"), (signal.bind(), false))?;
+    Ok(())
+}
+
+fn uncatchable(py: Python<'_>, signal: &Obj, error: pyo3::PyErr) -> Raised {
+    let errno = error
+        .value(py)
+        .getattr(intern!(py, "errno"))
+        .and_then(|errno| errno.extract::<i32>());
+    let is_invalid = error.is_instance_of::<PyOSError>(py) && errno.is_ok_and(|errno| errno == 22);
+    if !is_invalid {
+        return Raised::from(error);
+    }
+    match signal.bind().str() {
+        Ok(signal) => Raised::runtime_error(py, format!("sig {signal} cannot be caught")),
+        Err(error) => Raised::from(error),
+    }
+}
+
+fn handlers(this: &Ref<EventLoopData>) -> Outcome {
+    let py = this.py();
+    match this.own.signal_handlers.get() {
+        Some(handlers) => Ok(handlers),
+        None => Err(this
+            .base
+            .check_closed(py)
+            .err()
+            .unwrap_or_else(|| Raised::runtime_error(py, "no signal handlers"))),
+    }
+}
+
+/// With the last handler gone, the descriptor stays only while the loop runs.
+fn give_wakeup_back(this: &Ref<EventLoopData>) -> Outcome<()> {
+    let handlers = handlers(this)?;
+    if this.base.is_running() || handlers.bind().len()? > 0 {
+        return Ok(());
+    }
+    hooks::remove_wakeup(this)
+}
+
+fn remove(this: &Ref<EventLoopData>, signal: &Obj) -> Outcome<bool> {
+    let py = this.py();
+    check_signal(signal)?;
+    let handlers = handlers(this)?;
+    let handlers = handlers.bind().cast::<PyDict>()?;
+    if !handlers.contains(signal.bind())? {
+        return Ok(false);
+    }
+    handlers.del_item(signal.bind())?;
+    let module = imports::signal(py).bind();
+    let interrupt = module.getattr(intern!(py, "SIGINT"))?;
+    let default = if signal.bind().eq(interrupt)? {
+        "default_int_handler"
+    } else {
+        "SIG_DFL"
+    };
+    module
+        .call_method1(
+            intern!(py, "signal"),
+            (signal.bind(), module.getattr(default)?),
+        )
+        .map_err(|error| uncatchable(py, signal, error))?;
+    give_wakeup_back(this)?;
+    Ok(true)
+}
+
+/// Closing a loop gives every signal back; from another thread only the interpreter can say that it cannot.
+///
+/// # Errors
+/// ValueError from another thread than the main one.
+pub fn remove_all(this: &Ref<EventLoopData>) -> Outcome<()> {
+    let Some(handlers) = this.own.signal_handlers.get() else {
+        return Ok(());
+    };
+    let signals: Vec<Obj> = handlers.bind().cast::<PyDict>().map_or_else(
+        |_| Vec::new(),
+        |dict| dict.keys().iter().map(Obj::from).collect(),
+    );
+    for signal in signals {
+        match remove(this, &signal) {
+            Ok(_) => {}
+            Err(raised) => {
+                let py = this.py();
+                let exception = raised.take(py);
+                if !exception.bind().is_instance_of::<PyValueError>() {
+                    return Err(Raised::raise(exception));
+                }
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,167 @@
+//! `create_future`, `create_task` and task factories.
+
+use pyo3::types::{PyAnyMethods, PyDict, PyDictMethods};
+use pyo3::{Python, intern};
+
+use crate::event_loop::core::EventLoopData;
+use crate::future::future;
+use crate::py::args::{Args, Signature};
+use crate::py::call;
+use crate::py::errors::{Outcome, Raised};
+use crate::py::imports;
+use crate::py::instance::Ref;
+use crate::py::object::Obj;
+use crate::py::slots::TypeBuilder;
+use crate::task::task;
+
+/// Adds this file's methods.
+pub fn methods(builder: TypeBuilder<EventLoopData>) -> TypeBuilder<EventLoopData> {
+    builder
+        .method0(
+            c"create_future",
+            c"create_future($self, /)\n--\n\nA pending Future of this loop.",
+            |this| future::make(this.upcast()).map(Ref::into_obj),
+        )
+        .method(
+            c"create_task",
+            c"create_task($self, coro, *, name=None, context=None)\n--\n\n\
+              Run a coroutine as a Task, made by the task factory if one is set.",
+            create_task,
+        )
+        .method1(
+            c"set_task_factory",
+            c"set_task_factory($self, factory, /)\n--\n\n\
+              Make tasks with factory(loop, coro, ...); None for the loop's own.",
+            set_task_factory,
+        )
+        .method0(
+            c"get_task_factory",
+            c"get_task_factory($self, /)\n--\n\nThe task factory, or None.",
+            get_task_factory,
+        )
+        .getter(
+            c"_task_factory",
+            c"The task factory, or None.",
+            get_task_factory,
+        )
+}
+
+fn get_task_factory(this: &Ref<EventLoopData>) -> Outcome {
+    Ok(this
+        .own
+        .task_factory
+        .get()
+        .unwrap_or_else(|| Obj::none(this.py())))
+}
+
+fn set_task_factory(this: &Ref<EventLoopData>, factory: &Obj) -> Outcome {
+    let py = this.py();
+    if !factory.is_none() && !factory.bind().is_callable() {
+        return Err(Raised::type_error(
+            py,
+            "task factory must be a callable or None",
+        ));
+    }
+    this.own
+        .task_factory
+        .set(Some(factory.clone()).filter(|factory| !factory.is_none()));
+    Ok(Obj::none(py))
+}
+
+#[inline]
+fn create_task(this: &Ref<EventLoopData>, args: Args<'_>) -> Outcome {
+    const SIGNATURE: Signature<3> =
+        Signature::new("create_task", ["coro", "name", "context"], 1, 1);
+    let py = this.py();
+    if let Some(factory) = this.own.task_factory.get() {
+        this.base.check_closed(py)?;
+        return from_factory(this, &factory, args);
+    }
+    if let Some(extra) = unknown_keywords(py, args) {
+        return with_keywords(this, args, &extra);
+    }
+    let [coro, name, context] = SIGNATURE.bind(py, args)?;
+    this.base.check_closed(py)?;
+    let none = Obj::none(py);
+    let task = task::make(this.upcast(), coro.unwrap_or(&none), name, context)?;
+    Ok(task.into_obj())
+}
+
+/// 3.14 passes every keyword on to the task; older Pythons know two.
+fn unknown_keywords(py: Python<'_>, args: Args<'_>) -> Option<Vec<Obj>> {
+    if !args.has_keywords() || py.version_info() < (3, 14) {
+        return None;
+    }
+    let names: Vec<Obj> = args.keywords().map(|(name, _)| name).collect();
+    let is_known = |name: &Obj| {
+        name.bind()
+            .extract::<&str>()
+            .is_ok_and(|name| matches!(name, "name" | "context"))
+    };
+    (!names.iter().all(is_known)).then_some(names)
+}
+
+/// `Task(coro, loop=self, **keywords)`.
+fn with_keywords(this: &Ref<EventLoopData>, args: Args<'_>, _extra: &[Obj]) -> Outcome {
+    use crate::py::instance::Payload;
+    let py = this.py();
+    this.base.check_closed(py)?;
+    let keywords = keyword_dict(py, args)?;
+    keywords.set_item(intern!(py, "loop"), this.as_obj().bind())?;
+    let class = task::TaskData::TYPE.object(py);
+    let positional = pyo3::types::PyTuple::new(py, args.positional().iter().map(Obj::bind))?;
+    Ok(Obj::from(class.bind().call(positional, Some(&keywords))?))
+}
+
+fn keyword_dict<'py>(py: Python<'py>, args: Args<'_>) -> Outcome<pyo3::Bound<'py, PyDict>> {
+    let keywords = PyDict::new(py);
+    for (name, value) in args.keywords() {
+        keywords.set_item(name.bind(), value.bind())?;
+    }
+    Ok(keywords)
+}
+
+/// Calls a task factory with exactly what the running Python's own loop passes.
+fn from_factory(this: &Ref<EventLoopData>, factory: &Obj, args: Args<'_>) -> Outcome {
+    const SIGNATURE: Signature<3> =
+        Signature::new("create_task", ["coro", "name", "context"], 1, 1);
+    let py = this.py();
+    if py.version_info() >= (3, 14) {
+        let coro = args
+            .positional()
+            .first()
+            .cloned()
+            .unwrap_or_else(|| Obj::none(py));
+        let keywords = keyword_dict(py, args)?;
+        return Ok(Obj::from(
+            factory
+                .bind()
+                .call((this.as_obj().bind(), coro.bind()), Some(&keywords))?,
+        ));
+    }
+    let [coro, name, context] = SIGNATURE.bind(py, args)?;
+    let none = Obj::none(py);
+    let coro = coro.unwrap_or(&none);
+    let made = match context.filter(|context| !context.is_none()) {
+        None => call::call(factory, [this.as_obj(), coro])?,
+        Some(context) => call::call_keywords(
+            factory,
+            [this.as_obj(), coro, context],
+            &[intern!(py, "context")],
+        )?,
+    };
+    let name = name.unwrap_or(&none);
+    if py.version_info() >= (3, 13) {
+        if py.version_info() >= (3, 13, 1) && name.is_none() {
+            return Ok(made);
+        }
+        call::method(&made, intern!(py, "set_name"), [name])?;
+    } else {
+        call::method(
+            imports::tasks(py),
+            intern!(py, "_set_task_name"),
+            [&made, name],
+        )?;
+    }
+    Ok(made)
+}

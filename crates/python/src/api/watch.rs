@@ -1,0 +1,260 @@
+//! `add_reader`, `add_writer` and their opposites: callbacks for descriptors that belong to the user.
+
+use std::rc::Rc;
+
+use pyo3::types::PyAnyMethods;
+use pyo3::{Python, intern};
+use reactor::poll::{Event, Interest};
+use reactor::sys::Fd;
+
+use crate::event_loop::core::EventLoopData;
+use crate::handle::handle::{self, Arguments, HandleData};
+use crate::handle::schedule::{Entry, Scheduler, Source};
+use crate::py::args::Args;
+use crate::py::cell::Slot;
+use crate::py::errors::{Outcome, Raised};
+use crate::py::gc::Visitor;
+use crate::py::instance::Ref;
+use crate::py::object::Obj;
+use crate::py::slots::TypeBuilder;
+
+/// Adds this file's methods.
+pub fn methods(builder: TypeBuilder<EventLoopData>) -> TypeBuilder<EventLoopData> {
+    builder
+        .method(
+            c"add_reader",
+            c"add_reader($self, fd, callback, /, *args)\n--\n\nCall callback(*args) whenever fd can be read.",
+            |this, args| add(this, args, "add_reader", Side::Reader),
+        )
+        .method(
+            c"add_writer",
+            c"add_writer($self, fd, callback, /, *args)\n--\n\nCall callback(*args) whenever fd can be written.",
+            |this, args| add(this, args, "add_writer", Side::Writer),
+        )
+        .method1(
+            c"remove_reader",
+            c"remove_reader($self, fd, /)\n--\n\nStop watching fd for reading. False if it was not watched.",
+            |this, fd| remove(this, fd, Side::Reader),
+        )
+        .method1(
+            c"remove_writer",
+            c"remove_writer($self, fd, /)\n--\n\nStop watching fd for writing. False if it was not watched.",
+            |this, fd| remove(this, fd, Side::Writer),
+        )
+}
+
+/// Which readiness a callback waits for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Reader,
+    Writer,
+}
+
+/// A watched descriptor with its one reader and one writer.
+#[derive(Default)]
+pub struct Watch {
+    reader: Slot<Ref<HandleData>>,
+    writer: Slot<Ref<HandleData>>,
+}
+
+impl Watch {
+    fn side(&self, side: Side) -> &Slot<Ref<HandleData>> {
+        match side {
+            Side::Reader => &self.reader,
+            Side::Writer => &self.writer,
+        }
+    }
+
+    fn interest(&self) -> Interest {
+        let mut interest = Interest::NONE;
+        if self.reader.is_some() {
+            interest = interest | Interest::READABLE;
+        }
+        if self.writer.is_some() {
+            interest = interest | Interest::WRITABLE;
+        }
+        interest
+    }
+}
+
+impl Source for Watch {
+    /// asyncio puts the handles themselves into its queue, the reader's first.
+    fn ready(self: Rc<Self>, scheduler: &Scheduler, event: Event) {
+        let sides = [
+            (event.readable, &self.reader),
+            (event.writable, &self.writer),
+        ];
+        for (is_ready, handle) in sides {
+            if let Some(handle) = handle
+                .get()
+                .filter(|handle| is_ready && !handle.is_cancelled())
+            {
+                scheduler.push(Entry::Handle(handle));
+            }
+        }
+    }
+
+    fn fire(&self, _event: Event) -> Outcome<()> {
+        Ok(())
+    }
+
+    fn visit(&self, visitor: &mut Visitor) {
+        visitor.slot(&self.reader);
+        visitor.slot(&self.writer);
+    }
+
+    fn as_watch(&self) -> Option<&dyn std::any::Any> {
+        Some(self)
+    }
+}
+
+/// The number behind a descriptor argument (`selectors._fileobj_to_fd`).
+///
+/// # Errors
+/// ValueError for what is no descriptor.
+pub fn fd_of(object: &Obj) -> Outcome<i32> {
+    let py = object.py();
+    let number = match object.bind().cast::<pyo3::types::PyInt>() {
+        Ok(number) => number.extract::<i64>()?,
+        Err(_) => object
+            .bind()
+            .call_method0(intern!(py, "fileno"))
+            .and_then(|number| number.call_method0(intern!(py, "__int__")))
+            .and_then(|number| number.extract::<i64>())
+            .or_else(|error| invalid_object(py, object, &error))?,
+    };
+    match i32::try_from(number) {
+        Ok(fd) if fd >= 0 => Ok(fd),
+        _ => Err(Raised::value_error(
+            py,
+            format!("Invalid file descriptor: {number}"),
+        )),
+    }
+}
+
+fn invalid_object(py: Python<'_>, object: &Obj, error: &pyo3::PyErr) -> pyo3::PyResult<i64> {
+    use pyo3::exceptions::{PyAttributeError, PyTypeError, PyValueError};
+    let expected = error.is_instance_of::<PyAttributeError>(py)
+        || error.is_instance_of::<PyTypeError>(py)
+        || error.is_instance_of::<PyValueError>(py);
+    if !expected {
+        return Err(error.clone_ref(py));
+    }
+    Err(PyValueError::new_err(format!(
+        "Invalid file object: {}",
+        object.bind().repr()?
+    )))
+}
+
+/// RuntimeError when a transport of ours uses the descriptor (`_ensure_fd_no_transport`).
+fn refuse_transports(this: &Ref<EventLoopData>, fd: i32) -> Outcome<()> {
+    let Some(driver) = this.base.driver() else {
+        return Ok(());
+    };
+    let Some(source) = driver
+        .token_of(Fd::new(fd))
+        .and_then(|token| driver.source(token))
+    else {
+        return Ok(());
+    };
+    match source.transport() {
+        Some(transport) => {
+            let text = format!(
+                "File descriptor {fd} is used by transport {}",
+                transport.bind().repr()?
+            );
+            Err(Raised::runtime_error(this.py(), text))
+        }
+        None => Ok(()),
+    }
+}
+
+fn add(this: &Ref<EventLoopData>, args: Args<'_>, method: &str, side: Side) -> Outcome {
+    let py = this.py();
+    let [fd, callback, rest @ ..] = args.positional() else {
+        let text = format!("{method}() missing required positional arguments: 'fd' and 'callback'");
+        return Err(Raised::type_error(py, text));
+    };
+    if args.has_keywords() {
+        return Err(Raised::type_error(
+            py,
+            format!("{method}() takes no keyword arguments"),
+        ));
+    }
+    let fd = fd_of(fd)?;
+    refuse_transports(this, fd)?;
+    this.base.check_closed(py)?;
+    let handle = handle::make(this.upcast(), callback, Arguments::of(rest), None)?;
+    watch(this, fd, side, handle)?;
+    Ok(Obj::none(py))
+}
+
+/// Puts `handle` in as the reader or writer of `fd`; one that was there is cancelled.
+fn watch(this: &Ref<EventLoopData>, fd: i32, side: Side, handle: Ref<HandleData>) -> Outcome<()> {
+    let py = this.py();
+    let Some(driver) = this.base.driver() else {
+        return this.base.check_closed(py);
+    };
+    let found = driver
+        .token_of(Fd::new(fd))
+        .and_then(|token| Some((token, driver.source(token)?)));
+    let Some((token, source)) = found else {
+        let watch = Watch::default();
+        watch.side(side).set(Some(handle));
+        let interest = watch.interest();
+        this.base
+            .register(py, Fd::new(fd), interest, Rc::new(watch))?;
+        return Ok(());
+    };
+    let Some(watch) = source
+        .as_watch()
+        .and_then(|watch| watch.downcast_ref::<Watch>())
+    else {
+        return Err(Raised::runtime_error(
+            py,
+            format!("File descriptor {fd} is used by the loop itself"),
+        ));
+    };
+    let before = watch.side(side).replace(Some(handle));
+    let changed = this.base.set_interest(py, token, watch.interest());
+    if let Err(raised) = changed {
+        drop(watch.side(side).replace(before));
+        return Err(raised);
+    }
+    match before {
+        Some(before) => handle::cancel(&before),
+        None => Ok(()),
+    }
+}
+
+fn remove(this: &Ref<EventLoopData>, fd: &Obj, side: Side) -> Outcome {
+    let py = this.py();
+    let fd = fd_of(fd)?;
+    refuse_transports(this, fd)?;
+    let Some(driver) = this.base.driver() else {
+        return Ok(Obj::bool(py, false));
+    };
+    let found = driver
+        .token_of(Fd::new(fd))
+        .and_then(|token| Some((token, driver.source(token)?)));
+    let Some((token, source)) = found else {
+        return Ok(Obj::bool(py, false));
+    };
+    let Some(watch) = source
+        .as_watch()
+        .and_then(|watch| watch.downcast_ref::<Watch>())
+    else {
+        return Ok(Obj::bool(py, false));
+    };
+    let before = watch.side(side).take();
+    if watch.interest() == Interest::NONE {
+        this.base.deregister(token);
+    } else {
+        this.base.set_interest(py, token, watch.interest())?;
+    }
+    let removed = before.is_some();
+    if let Some(before) = before {
+        handle::cancel(&before)?;
+    }
+    Ok(Obj::bool(py, removed))
+}

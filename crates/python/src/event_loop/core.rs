@@ -1,0 +1,111 @@
+//! The state of an event loop above its scheduler: what the lifecycle, executors, signals and debugging need.
+//!
+//! All of it belongs to the loop's thread. The reactor's driver and the queues are one floor below, in `Scheduler`.
+
+use std::cell::{Cell, RefCell};
+
+use reactor::sys::SignalPipe;
+
+use crate::handle::schedule::Scheduler;
+use crate::py::cell::Slot;
+use crate::py::gc::Visitor;
+use crate::py::instance::{Derived, Payload, TypeSlot};
+
+static TYPE: TypeSlot = TypeSlot::new();
+
+/// What `asyncio` logs as slow unless told otherwise, in seconds.
+const SLOW_CALLBACK_SECONDS: f64 = 0.1;
+
+/// The upper half of an event loop.
+pub struct LoopState {
+    /// `stop()` was called.
+    pub stopping: Cell<bool>,
+    /// `new_event_loop(poll_every_turn=True)`: no turn skips its look at the sources.
+    pub poll_every_turn: Cell<bool>,
+    /// A Python subclass tells the time or takes timers in its own way (loops with virtual time).
+    pub own_clock: Cell<bool>,
+    /// When other threads last had their chance, on the driver's clock.
+    pub yielded_ns: Cell<u64>,
+    /// `slow_callback_duration` in seconds.
+    pub slow_callback_seconds: Cell<f64>,
+    /// `set_task_factory`
+    pub task_factory: Slot,
+    /// `set_exception_handler`
+    pub exception_handler: Slot,
+    /// `_default_executor`
+    pub default_executor: Slot,
+    /// `_executor_shutdown_called`
+    pub executor_shutdown: Cell<bool>,
+    /// `_asyncgens`, a WeakSet
+    pub asyncgens: Slot,
+    /// `_asyncgens_shutdown_called`
+    pub asyncgens_shutdown: Cell<bool>,
+    /// `_current_handle`, set in debug mode
+    pub current_handle: Slot,
+    /// The coroutine origin depth to restore, while debug mode has changed it.
+    pub saved_origin_depth: Cell<Option<i32>>,
+    /// `_signal_handlers`: a dict of signal number to handle.
+    pub signal_handlers: Slot,
+    /// Where the interpreter's signal handler writes, once it is needed.
+    pub signals: RefCell<Option<SignalPipe>>,
+    /// The wakeup descriptor that was there before ours, while ours is installed.
+    pub saved_wakeup_fd: Cell<Option<i32>>,
+}
+
+/// The fields of our event loop.
+pub type EventLoopData = Derived<Scheduler, LoopState>;
+
+impl Payload for EventLoopData {
+    const TYPE: &'static TypeSlot = &TYPE;
+
+    fn blank() -> Self {
+        Self {
+            base: Scheduler::blank(),
+            own: LoopState {
+                stopping: Cell::new(false),
+                poll_every_turn: Cell::new(false),
+                own_clock: Cell::new(false),
+                yielded_ns: Cell::new(0),
+                slow_callback_seconds: Cell::new(SLOW_CALLBACK_SECONDS),
+                task_factory: Slot::default(),
+                exception_handler: Slot::default(),
+                default_executor: Slot::default(),
+                executor_shutdown: Cell::new(false),
+                asyncgens: Slot::default(),
+                asyncgens_shutdown: Cell::new(false),
+                current_handle: Slot::default(),
+                saved_origin_depth: Cell::new(None),
+                signal_handlers: Slot::default(),
+                signals: RefCell::new(None),
+                saved_wakeup_fd: Cell::new(None),
+            },
+        }
+    }
+
+    fn visit(&self, visitor: &mut Visitor) {
+        self.base.visit(visitor);
+        for slot in self.own.objects() {
+            visitor.slot(slot);
+        }
+    }
+
+    fn clear(&self) {
+        for slot in self.own.objects() {
+            slot.set(None);
+        }
+        self.base.clear();
+    }
+}
+
+impl LoopState {
+    fn objects(&self) -> [&Slot; 6] {
+        [
+            &self.task_factory,
+            &self.exception_handler,
+            &self.default_executor,
+            &self.asyncgens,
+            &self.current_handle,
+            &self.signal_handlers,
+        ]
+    }
+}

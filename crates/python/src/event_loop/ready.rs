@@ -1,0 +1,123 @@
+//! Running one entry of the ready queue.
+//!
+//! A task step is its own kind of entry: no callable is built for it. What an entry raises goes to the exception handler,
+//! except KeyboardInterrupt and SystemExit, which leave the loop.
+
+use std::time::Instant;
+
+use super::core::EventLoopData;
+use super::report;
+use crate::handle::handle;
+use crate::handle::schedule::{Entry, run_callback};
+use crate::py::context;
+use crate::py::coroutine::forget_stop_iteration;
+use crate::py::errors::{Outcome, Raised, leaves_the_loop};
+use crate::py::instance::Ref;
+use crate::py::object::Obj;
+use crate::task::task::TaskData;
+use crate::task::{current, step};
+
+/// Runs `entry`.
+///
+/// # Errors
+/// KeyboardInterrupt and SystemExit.
+#[inline]
+pub fn run(this: &Ref<EventLoopData>, entry: Entry) -> Outcome<()> {
+    if this.base.is_debug() {
+        return run_timed(this, entry);
+    }
+    match execute(this, &entry) {
+        Ok(()) => Ok(()),
+        Err(raised) => failed(this, &entry, raised),
+    }
+}
+
+#[inline]
+fn execute(this: &Ref<EventLoopData>, entry: &Entry) -> Outcome<()> {
+    match entry {
+        Entry::Step(task, exception) => {
+            let exception = exception.clone();
+            run_task(this, task, |task| step::step(task, exception))
+        }
+        Entry::Wakeup(task, future) => run_task(this, task, |task| step::wake(task, future)),
+        Entry::Handle(handle) => {
+            current::withdraw(this.upcast())?;
+            handle::run(handle)
+        }
+        Entry::Callback {
+            callback,
+            future,
+            context,
+        } => {
+            current::withdraw(this.upcast())?;
+            run_callback(callback, future, context)
+        }
+        Entry::Fired(source, event) => {
+            current::withdraw(this.upcast())?;
+            source.fire(*event)
+        }
+    }
+}
+
+/// Enters the task's context, makes it the current task, and lets it step.
+#[inline]
+fn run_task(
+    this: &Ref<EventLoopData>,
+    task: &Obj,
+    body: impl FnOnce(&Ref<TaskData>) -> Outcome<()>,
+) -> Outcome<()> {
+    let task = task
+        .downcast::<TaskData>()
+        .expect("only tasks are put into Step and Wakeup entries");
+    current::publish(this.upcast(), task)?;
+    let context = task.context()?;
+    let result = context::run_in(&context, || body(task));
+    forget_stop_iteration(task.py());
+    if task.base.is_done() {
+        leave(this, result)
+    } else {
+        result
+    }
+}
+
+/// Withdraws a finished task at once, without losing what it raised.
+fn leave(this: &Ref<EventLoopData>, result: Outcome<()>) -> Outcome<()> {
+    match result {
+        Ok(()) => current::withdraw(this.upcast()),
+        Err(raised) => {
+            let exception = raised.take(this.py());
+            current::withdraw(this.upcast())?;
+            Err(Raised::raise(exception))
+        }
+    }
+}
+
+/// Debug mode: measures the entry, and logs it if it was slow.
+fn run_timed(this: &Ref<EventLoopData>, entry: Entry) -> Outcome<()> {
+    let handle = report::handle_of(this, &entry)?;
+    this.own.current_handle.set(handle.clone());
+    let begin = Instant::now();
+    let result = match execute(this, &entry) {
+        Ok(()) => Ok(()),
+        Err(raised) => failed(this, &entry, raised),
+    };
+    let seconds = begin.elapsed().as_secs_f64();
+    this.own.current_handle.set(None);
+    result?;
+    if seconds >= this.own.slow_callback_seconds.get()
+        && let Some(handle) = handle
+    {
+        report::slow(&handle, seconds)?;
+    }
+    Ok(())
+}
+
+#[cold]
+fn failed(this: &Ref<EventLoopData>, entry: &Entry, raised: Raised) -> Outcome<()> {
+    let exception = raised.take(this.py());
+    if leaves_the_loop(&exception) {
+        return Err(Raised::raise(exception));
+    }
+    current::withdraw(this.upcast())?;
+    report::entry_failed(this, entry, &exception)
+}

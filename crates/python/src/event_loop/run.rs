@@ -1,0 +1,206 @@
+//! `run_forever` and one turn of the loop, phase by phase.
+//!
+//! A turn looks at the sources (or skips that, see `Driver::plan`), moves what became ready into the queue in asyncio's
+//! order (sources, timers, other threads), and runs what was in the queue at that moment. What these callbacks add runs
+//! in the next turn.
+
+use std::rc::Rc;
+
+use pyo3::Python;
+use pyo3::types::PyAnyMethods;
+use reactor::driver::Wait;
+
+use super::core::EventLoopData;
+use super::{hooks, ready};
+use crate::handle::schedule::{Entry, LoopDriver, Phase};
+use crate::py::errors::{Outcome, Raised};
+use crate::py::instance::Ref;
+use crate::py::object::Obj;
+use crate::task::current;
+
+/// Other threads get the interpreter at least this often, even if the loop never waits. CPython's own switch interval.
+const YIELD_NS: u64 = 5_000_000;
+
+/// After so many entries of one turn the clock is looked at, for the same purpose.
+const ENTRIES_PER_LOOK: usize = 256;
+
+/// `loop.run_forever()`.
+///
+/// # Errors
+/// RuntimeError when this or another loop runs; KeyboardInterrupt, SystemExit and what signal handlers raise.
+pub fn run_forever(this: &Ref<EventLoopData>) -> Outcome<()> {
+    let py = this.py();
+    hooks::check_running(this)?;
+    let Some(driver) = this.base.driver() else {
+        return this.base.check_closed(py);
+    };
+    let installed = hooks::install(this)?;
+    let result = turns(this, &driver);
+    let exception = result.err().map(|raised| raised.take(py));
+    this.own.stopping.set(false);
+    this.base.set_phase(Phase::Idle);
+    let restored = current::withdraw(this.upcast()).and_then(|()| hooks::restore(this, installed));
+    match exception {
+        Some(exception) => {
+            if let Err(raised) = restored {
+                raised.unraisable(py, Some(this.as_obj()));
+            }
+            Err(Raised::raise(exception))
+        }
+        None => restored,
+    }
+}
+
+fn turns(this: &Ref<EventLoopData>, driver: &LoopDriver) -> Outcome<()> {
+    let mut is_first = true;
+    loop {
+        turn(this, driver, is_first)?;
+        if this.own.stopping.get() {
+            return Ok(());
+        }
+        is_first = false;
+    }
+}
+
+/// One turn.
+fn turn(this: &Ref<EventLoopData>, driver: &LoopDriver, is_first: bool) -> Outcome<()> {
+    let scheduler = this.upcast();
+    let stopping = this.own.stopping.get();
+    let has_ready = stopping || scheduler.ready_len() > 0;
+    let force = is_first
+        || stopping
+        || scheduler.take_poll_soon()
+        || scheduler.is_debug()
+        || this.own.poll_every_turn.get();
+    let plan = driver.plan(has_ready, force);
+    if plan != Wait::Skip {
+        look(this, driver, plan)?;
+    }
+    collect(this, driver)?;
+    run_ready(this, driver)?;
+    driver
+        .finish_turn()
+        .map_err(|error| Raised::os_error(this.py(), &error))
+}
+
+/// Looks at the sources, waiting if the plan says so, and lets signals in.
+fn look(this: &Ref<EventLoopData>, driver: &LoopDriver, plan: Wait) -> Outcome<()> {
+    let py = this.py();
+    let parks = matches!(plan, Wait::Park { .. });
+    if parks {
+        // Nobody's task runs while the loop waits, and none must be kept alive by having run last.
+        current::withdraw(this.upcast())?;
+    }
+    let releases = parks || driver.now_ns().saturating_sub(this.own.yielded_ns.get()) > YIELD_NS;
+    let waited = driver.wait_with(plan, |poller, timeout, events| {
+        if releases {
+            py.detach(|| poller.wait(timeout, events))
+        } else {
+            poller.wait(timeout, events)
+        }
+    });
+    if releases {
+        this.own.yielded_ns.set(driver.now_ns());
+    }
+    waited.map_err(|error| Raised::os_error(py, &error))?;
+    py.check_signals()?;
+    Ok(())
+}
+
+/// Moves what became ready into the queue.
+fn collect(this: &Ref<EventLoopData>, driver: &LoopDriver) -> Outcome<()> {
+    let scheduler = this.upcast();
+    while let Some((source, event)) = driver.next_event() {
+        source.ready(scheduler, event);
+    }
+    if scheduler.signals_pending.take() {
+        hooks::deliver_signals(this)?;
+    }
+    while let Some(due) = driver.pop_due() {
+        let handle = due.leave();
+        if !handle.is_cancelled() {
+            scheduler.push(Entry::Handle(handle));
+        }
+    }
+    if driver.remote().has_pending() {
+        let mut remote = Vec::new();
+        driver.drain_remote(&mut remote);
+        for due in remote {
+            scheduler.push(Entry::Handle(due.leave()));
+        }
+    }
+    Ok(())
+}
+
+/// Runs the entries that are in the queue now.
+fn run_ready(this: &Ref<EventLoopData>, driver: &LoopDriver) -> Outcome<()> {
+    let scheduler = this.upcast();
+    for index in 1..=scheduler.ready_len() {
+        // A callback may have emptied the queue (`close` in a nested loop's clean-up).
+        let Some(entry) = scheduler.pop() else {
+            break;
+        };
+        ready::run(this, entry)?;
+        if index % ENTRIES_PER_LOOK == 0 {
+            give_way(this, driver)?;
+        }
+    }
+    Ok(())
+}
+
+/// Lets other threads and signals in if it is time: entries that run no bytecode never reach the interpreter's own check.
+fn give_way(this: &Ref<EventLoopData>, driver: &LoopDriver) -> Outcome<()> {
+    use reactor::time::Clock;
+    let py = this.py();
+    let now_ns = driver.clock().now_ns();
+    if now_ns.saturating_sub(this.own.yielded_ns.get()) > YIELD_NS {
+        py.detach(|| {});
+        this.own.yielded_ns.set(now_ns);
+        py.check_signals()?;
+    }
+    Ok(())
+}
+
+/// `loop.run_until_complete(future)`.
+///
+/// # Errors
+/// The future's exception; RuntimeError when the loop stopped before the future was done.
+pub fn run_until_complete(this: &Ref<EventLoopData>, future: &Obj) -> Outcome {
+    let py = this.py();
+    this.base.check_closed(py)?;
+    hooks::check_running(this)?;
+    let (future, is_new) = hooks::ensure_future(this, future)?;
+    let done = hooks::run_until_complete_callback(py)?;
+    hooks::add_done_callback(&future, &done)?;
+    let result = run_forever(this);
+    let exception = result.err().map(|raised| raised.take(py));
+    hooks::remove_done_callback(&future, &done)?;
+    let is_done = hooks::ask(&future, "done")?;
+    if let Some(exception) = exception {
+        if is_new && is_done && !hooks::ask(&future, "cancelled")? {
+            // The coroutine raised it, and nobody else can ask the task for it.
+            future.bind().call_method0("exception")?;
+        }
+        return Err(Raised::raise(exception));
+    }
+    if !is_done {
+        return Err(Raised::runtime_error(
+            py,
+            "Event loop stopped before Future completed.",
+        ));
+    }
+    Ok(Obj::from(future.bind().call_method0("result")?))
+}
+
+/// Frees what a closed loop still held. Dropping it can run any Python, so it happens with everything unhooked.
+pub fn discard(
+    py: Python<'_>,
+    driver: Option<Rc<LoopDriver>>,
+    entries: std::collections::VecDeque<Entry>,
+) {
+    let _attached = py;
+    drop(entries);
+    if let Some(driver) = driver {
+        drop(driver.drain());
+    }
+}

@@ -1,0 +1,459 @@
+//! `Handle`: a callback that a loop will run, and the means to cancel it (`asyncio.Handle`).
+//!
+//! Made by `call_soon` and everything that calls back. The loop runs it through `run`; it never schedules itself.
+
+use std::cell::Cell;
+use std::mem::offset_of;
+use std::rc::Rc;
+
+use pyo3::types::{PyAnyMethods, PyTuple};
+use pyo3::{Python, intern};
+
+use super::schedule::Scheduler;
+use crate::py::args::{Args, Signature};
+use crate::py::call;
+use crate::py::cell::Slot;
+use crate::py::context;
+use crate::py::errors::{Outcome, Raised};
+use crate::py::freelist::FreeList;
+use crate::py::gc::Visitor;
+use crate::py::imports;
+use crate::py::instance::{Payload, Ref, TypeSlot, WeakList};
+use crate::py::object::Obj;
+use crate::py::slots::TypeBuilder;
+
+static TYPE: TypeSlot = TypeSlot::new();
+
+/// The arguments of a callback; most have none or one.
+#[derive(Clone, Default)]
+pub enum Arguments {
+    /// `callback()`
+    #[default]
+    None,
+    /// `callback(x)`
+    One(Obj),
+    /// `callback(x, y, ...)`
+    Many(Rc<[Obj]>),
+}
+
+impl Arguments {
+    /// Keeps `values`.
+    #[inline]
+    pub fn of(values: &[Obj]) -> Self {
+        match values {
+            [] => Self::None,
+            [one] => Self::One(one.clone()),
+            many => Self::Many(many.into()),
+        }
+    }
+
+    /// `callback(*self)`.
+    ///
+    /// # Errors
+    /// Whatever the callback raised.
+    #[inline]
+    pub fn apply(&self, callback: &Obj) -> Outcome {
+        match self {
+            Self::None => call::call0(callback),
+            Self::One(one) => call::call(callback, [one]),
+            Self::Many(many) => call::call_slice(callback, many),
+        }
+    }
+
+    /// The arguments as a tuple.
+    ///
+    /// # Errors
+    /// `MemoryError`.
+    pub fn tuple(&self, py: Python<'_>) -> Outcome {
+        Ok(Obj::from(PyTuple::new(
+            py,
+            self.as_slice().iter().map(Obj::bind),
+        )?))
+    }
+
+    fn as_slice(&self) -> &[Obj] {
+        match self {
+            Self::None => &[],
+            Self::One(one) => std::slice::from_ref(one),
+            Self::Many(many) => many,
+        }
+    }
+}
+
+/// What debug mode adds to a handle.
+#[derive(Default)]
+struct Debug {
+    source_traceback: Slot,
+    repr: Slot,
+}
+
+/// The fields of `asyncio.Handle`.
+pub struct HandleData {
+    weak: WeakList,
+    scheduler: Slot<Ref<Scheduler>>,
+    callback: Slot,
+    arguments: Cell<Arguments>,
+    context: Slot,
+    debug: Cell<Option<Box<Debug>>>,
+    cancelled: Cell<bool>,
+}
+
+impl Payload for HandleData {
+    const TYPE: &'static TypeSlot = &TYPE;
+
+    fn blank() -> Self {
+        Self {
+            weak: WeakList::default(),
+            scheduler: Slot::default(),
+            callback: Slot::default(),
+            arguments: Cell::default(),
+            context: Slot::default(),
+            debug: Cell::default(),
+            cancelled: Cell::new(false),
+        }
+    }
+
+    fn visit(&self, visitor: &mut Visitor) {
+        visitor.slot(&self.scheduler);
+        visitor.slot(&self.callback);
+        visitor.slot(&self.context);
+        let arguments = self.arguments.take();
+        for argument in arguments.as_slice() {
+            visitor.object(argument);
+        }
+        self.arguments.set(arguments);
+        if let Some(debug) = self.debug.take() {
+            visitor.slot(&debug.source_traceback);
+            visitor.slot(&debug.repr);
+            self.debug.set(Some(debug));
+        }
+    }
+
+    fn clear(&self) {
+        drop(self.callback.take());
+        drop(self.arguments.take());
+        drop(self.context.take());
+        drop(self.debug.take());
+        drop(self.scheduler.take());
+    }
+
+    fn pool(&self) -> Option<Rc<FreeList>> {
+        self.scheduler
+            .get()
+            .map(|scheduler| scheduler.pools.handles.clone())
+    }
+}
+
+impl HandleData {
+    /// The fields of a new handle. In debug mode the caller adds `remember_source`.
+    #[inline]
+    pub fn new(
+        scheduler: Ref<Scheduler>,
+        callback: Obj,
+        arguments: Arguments,
+        context: Obj,
+    ) -> Self {
+        Self {
+            weak: WeakList::default(),
+            scheduler: Slot::new(Some(scheduler)),
+            callback: Slot::new(Some(callback)),
+            arguments: Cell::new(arguments),
+            context: Slot::new(Some(context)),
+            debug: Cell::new(None),
+            cancelled: Cell::new(false),
+        }
+    }
+
+    /// Whether `cancel` was called.
+    #[inline]
+    pub fn is_cancelled(&self) -> bool {
+        self.cancelled.get()
+    }
+
+    /// The loop, unless the collector has been here.
+    pub fn scheduler(&self) -> Option<Ref<Scheduler>> {
+        self.scheduler.get()
+    }
+
+    /// The callback, until the handle is cancelled.
+    pub fn callback(&self) -> Option<Obj> {
+        self.callback.get()
+    }
+
+    /// The arguments, until the handle is cancelled.
+    pub fn arguments(&self) -> Arguments {
+        let arguments = self.arguments.take();
+        let copy = arguments.clone();
+        self.arguments.set(arguments);
+        copy
+    }
+
+    /// The context that the callback runs in.
+    pub fn context(&self) -> Option<Obj> {
+        self.context.get()
+    }
+
+    /// The stack where the handle was made, in debug mode.
+    pub fn source_traceback(&self) -> Option<Obj> {
+        self.with_debug(|debug| debug.source_traceback.get())
+    }
+
+    fn kept_repr(&self) -> Option<Obj> {
+        self.with_debug(|debug| debug.repr.get())
+    }
+
+    fn with_debug(&self, read: impl FnOnce(&Debug) -> Option<Obj>) -> Option<Obj> {
+        let debug = self.debug.take()?;
+        let found = read(&debug);
+        self.debug.set(Some(debug));
+        found
+    }
+
+    fn set_debug(&self, write: impl FnOnce(&Debug)) {
+        let debug = self.debug.take().unwrap_or_default();
+        write(&debug);
+        self.debug.set(Some(debug));
+    }
+
+    /// Keeps the stack of the Python code that is asking for this handle (debug mode).
+    ///
+    /// # Errors
+    /// What extracting a stack can raise.
+    pub fn remember_source(&self, py: Python<'_>) -> Outcome<()> {
+        let stack = extract_stack(py)?;
+        self.set_debug(|debug| debug.source_traceback.set(Some(stack)));
+        Ok(())
+    }
+}
+
+/// `format_helpers.extract_stack(sys._getframe())`: the stack at the innermost Python frame, a native function's caller.
+///
+/// # Errors
+/// What those functions raise.
+pub fn extract_stack(py: Python<'_>) -> Outcome {
+    let frame = call::method(imports::sys(py), intern!(py, "_getframe"), [])?;
+    call::method(
+        imports::format_helpers(py),
+        intern!(py, "extract_stack"),
+        [&frame],
+    )
+}
+
+/// Makes a handle for `callback(*arguments)`, with the current context unless one is given.
+///
+/// # Errors
+/// `MemoryError`, and in debug mode what `remember_source` raises.
+#[inline]
+pub fn make(
+    scheduler: &Ref<Scheduler>,
+    callback: &Obj,
+    arguments: Arguments,
+    context: Option<&Obj>,
+) -> Outcome<Ref<HandleData>> {
+    let py = scheduler.py();
+    let context = match context {
+        Some(context) if !context.is_none() => context.clone(),
+        _ => context::copy_current(py)?,
+    };
+    let fields = HandleData::new(scheduler.clone(), callback.clone(), arguments, context);
+    let handle = Ref::alloc(py, fields, Some(&scheduler.pools.handles))?;
+    if scheduler.is_debug() {
+        handle.remember_source(py)?;
+    }
+    Ok(handle)
+}
+
+/// Runs the callback in its context; does nothing for a cancelled handle.
+///
+/// # Errors
+/// Whatever the callback raised; the loop reports it.
+#[inline]
+pub fn run(this: &Ref<HandleData>) -> Outcome<()> {
+    let Some(callback) = this.callback.get() else {
+        return Ok(());
+    };
+    let arguments = this.arguments();
+    match this.context.get() {
+        Some(context) => context::run_in(&context, || arguments.apply(&callback)).map(drop),
+        None => arguments.apply(&callback).map(drop),
+    }
+}
+
+/// `Handle.cancel`: the callback will not run, and what it refers to is let go.
+///
+/// # Errors
+/// In debug mode what the repr raises; it is kept for the log.
+pub fn cancel(this: &Ref<HandleData>) -> Outcome<()> {
+    if this.cancelled.replace(true) {
+        return Ok(());
+    }
+    let debug = this
+        .scheduler
+        .get()
+        .is_some_and(|scheduler| scheduler.is_debug());
+    if debug {
+        let text = Obj::from(this.as_obj().bind().repr()?);
+        this.set_debug(|debug| debug.repr.set(Some(text)));
+    }
+    drop(this.callback.take());
+    drop(this.arguments.take());
+    Ok(())
+}
+
+fn initialise(this: &Ref<HandleData>, args: Args<'_>) -> Outcome<()> {
+    const SIGNATURE: Signature<4> =
+        Signature::new("Handle", ["callback", "args", "loop", "context"], 4, 3);
+    let py = this.py();
+    let [callback, arguments, loop_, context] = SIGNATURE.bind(py, args)?;
+    let scheduler = loop_
+        .and_then(Obj::downcast::<Scheduler>)
+        .cloned()
+        .ok_or_else(|| {
+            Raised::type_error(py, "an asyncioxide handle belongs to an asyncioxide loop")
+        })?;
+    fill(this, &scheduler, callback, arguments, context)
+}
+
+/// The body of both constructors.
+pub(super) fn fill(
+    this: &Ref<HandleData>,
+    scheduler: &Ref<Scheduler>,
+    callback: Option<&Obj>,
+    arguments: Option<&Obj>,
+    context: Option<&Obj>,
+) -> Outcome<()> {
+    let py = this.py();
+    let values: Vec<Obj> = match arguments {
+        Some(arguments) => arguments
+            .bind()
+            .try_iter()?
+            .map(|value| value.map(Obj::from))
+            .collect::<Result<_, _>>()?,
+        None => Vec::new(),
+    };
+    let context = match context {
+        Some(context) if !context.is_none() => context.clone(),
+        _ => context::copy_current(py)?,
+    };
+    this.scheduler.set(Some(scheduler.clone()));
+    this.callback.set(callback.cloned());
+    drop(this.arguments.replace(Arguments::of(&values)));
+    this.context.set(Some(context));
+    if scheduler.is_debug() {
+        this.remember_source(py)?;
+    }
+    Ok(())
+}
+
+fn or_none(py: Python<'_>, value: Option<Obj>) -> Outcome {
+    Ok(value.unwrap_or_else(|| Obj::none(py)))
+}
+
+/// The repr is stdlib's own, word for word: it reads `_callback`, `_args`, `_cancelled`, `_source_traceback`, `_repr`.
+fn repr(this: &Ref<HandleData>) -> Outcome {
+    let py = this.py();
+    call::method(
+        imports::handle_class(py),
+        intern!(py, "__repr__"),
+        [this.as_obj()],
+    )
+}
+
+fn class(this: &Ref<HandleData>) -> Outcome {
+    let py = this.py();
+    if this.is_exact() {
+        return Ok(imports::handle_class(py).clone());
+    }
+    Ok(Obj::from(this.as_obj().bind().get_type()))
+}
+
+fn arguments_or_none(this: &Ref<HandleData>) -> Outcome {
+    let py = this.py();
+    if this.is_cancelled() {
+        return Ok(Obj::none(py));
+    }
+    this.arguments().tuple(py)
+}
+
+/// `Handle._run()`: what loops written in Python over our handles call.
+fn run_method(this: &Ref<HandleData>) -> Outcome {
+    let py = this.py();
+    if let Err(raised) = run(this) {
+        let exception = raised.take(py);
+        if crate::py::errors::leaves_the_loop(&exception) {
+            return Err(Raised::raise(exception));
+        }
+        super::schedule::report_callback(this, &exception)?;
+    }
+    Ok(Obj::none(py))
+}
+
+/// Builds the type.
+///
+/// # Errors
+/// What making a type raises.
+pub fn build(py: Python<'_>) -> Outcome {
+    let builder = TypeBuilder::<HandleData>::new(
+        c"asyncioxide.Handle",
+        c"Handle(callback, args, loop, context=None)\n--\n\nObject returned by callback registration methods.",
+    )
+    .subclassable()
+    .constructor(initialise)
+    .weak_references(offset_of!(HandleData, weak))
+    .repr(repr)
+    .method0(c"cancel", c"cancel($self, /)\n--\n\nKeep the callback from running.", |this| {
+        cancel(this)?;
+        Ok(Obj::none(this.py()))
+    })
+    .method0(c"cancelled", c"cancelled($self, /)\n--\n\nWhether cancel() was called.", |this| {
+        Ok(Obj::bool(this.py(), this.is_cancelled()))
+    })
+    .method0(c"get_context", c"get_context($self, /)\n--\n\nThe context the callback runs in.", |this| {
+        or_none(this.py(), this.context.get())
+    })
+    .method0(c"_repr_info", c"_repr_info($self, /)\n--\n\nThe words of the repr.", |this| {
+        let py = this.py();
+        call::method(imports::handle_class(py), intern!(py, "_repr_info"), [this.as_obj()])
+    })
+    .method0(c"_run", c"_run($self, /)\n--\n\nRun the callback and report what it raises.", run_method);
+    attributes(builder).build(py)
+}
+
+fn attributes(builder: TypeBuilder<HandleData>) -> TypeBuilder<HandleData> {
+    builder
+        .getter(c"__class__", c"asyncio.Handle, or the subclass.", class)
+        .getter(
+            c"_callback",
+            c"The callback; None once cancelled.",
+            |this| or_none(this.py(), this.callback.get()),
+        )
+        .getter(
+            c"_args",
+            c"The arguments as a tuple; None once cancelled.",
+            arguments_or_none,
+        )
+        .getter(c"_context", c"The context the callback runs in.", |this| {
+            or_none(this.py(), this.context.get())
+        })
+        .getter(c"_cancelled", c"Whether cancel() was called.", |this| {
+            Ok(Obj::bool(this.py(), this.is_cancelled()))
+        })
+        .getter(c"_loop", c"The event loop.", |this| {
+            or_none(this.py(), this.scheduler.get().map(Ref::into_obj))
+        })
+        .attribute(
+            c"_source_traceback",
+            c"Where the handle was made (debug mode).",
+            |this| or_none(this.py(), this.source_traceback()),
+            |this, value| {
+                let value = value.filter(|value| !value.is_none()).cloned();
+                this.set_debug(|debug| debug.source_traceback.set(value));
+                Ok(())
+            },
+        )
+        .getter(
+            c"_repr",
+            c"The repr kept by cancel() in debug mode.",
+            |this| or_none(this.py(), this.kept_repr()),
+        )
+}

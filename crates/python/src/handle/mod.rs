@@ -1,0 +1,13 @@
+//! Handles, and what everything above may do with a loop's queues.
+//!
+//! `handle.rs` and `timer_handle.rs` are asyncio's `Handle` and `TimerHandle`; `schedule.rs` is the loop as futures and
+//! tasks see it; `action.rs` makes a Rust closure callable from Python.
+
+pub mod action;
+#[expect(
+    clippy::module_inception,
+    reason = "the folder is the subject, the file its type"
+)]
+pub mod handle;
+pub mod schedule;
+pub mod timer_handle;

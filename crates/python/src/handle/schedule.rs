@@ -1,0 +1,549 @@
+//! `Scheduler`: the loop as handles, futures, tasks and transports see it.
+//!
+//! It is the lower half of the event loop's object: the ready queue, the reactor's driver, the free lists and the few
+//! flags that decide how a callback is scheduled. Whoever holds a `Ref<Scheduler>` can put work into the loop; how a turn
+//! runs it is `event_loop`'s business. Everything here belongs to the loop's thread; other threads use `remote`.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use pyo3::types::PyAnyMethods;
+use pyo3::{Python, intern};
+use reactor::driver::Driver;
+use reactor::poll::{Event, Interest, Token};
+use reactor::queue::Ready;
+use reactor::sys::Fd;
+use reactor::time::{Expiry, Monotonic, deadline_ns};
+
+use super::handle::{Arguments, HandleData};
+use super::timer_handle::{self, TimerHandleData};
+use crate::py::call;
+use crate::py::cell::Slot;
+use crate::py::context;
+use crate::py::errors::{Outcome, Raised};
+use crate::py::freelist::FreeList;
+use crate::py::gc::Visitor;
+use crate::py::imports;
+use crate::py::instance::{Payload, Ref, TypeSlot};
+use crate::py::object::Obj;
+use crate::py::slots::TypeBuilder;
+use crate::py::thread;
+
+static TYPE: TypeSlot = TypeSlot::new();
+
+/// Dead objects of one kind that a loop keeps for reuse; 1024 of the largest kind are about 200 KiB.
+const POOL_LIMIT: usize = 1024;
+
+/// One piece of work in the ready queue. A task step never becomes a Python callable.
+pub enum Entry {
+    /// `call_soon` and due timers.
+    Handle(Ref<HandleData>),
+    /// A step of a task that waits for nothing, or that gets the exception thrown in.
+    Step(Obj, Option<Obj>),
+    /// A task whose future (the second) is done.
+    Wakeup(Obj, Obj),
+    /// A future's done-callback.
+    Callback {
+        /// What to call.
+        callback: Obj,
+        /// Its one argument.
+        future: Obj,
+        /// The context it runs in.
+        context: Obj,
+    },
+    /// A file descriptor is ready.
+    Fired(Rc<dyn Source>, Event),
+}
+
+impl Entry {
+    fn visit(&self, visitor: &mut Visitor) {
+        match self {
+            Self::Handle(handle) => visitor.object(handle.as_obj()),
+            Self::Step(task, exception) => {
+                visitor.object(task);
+                if let Some(exception) = exception {
+                    visitor.object(exception);
+                }
+            }
+            Self::Wakeup(task, future) => {
+                visitor.object(task);
+                visitor.object(future);
+            }
+            Self::Callback {
+                callback,
+                future,
+                context,
+            } => {
+                visitor.object(callback);
+                visitor.object(future);
+                visitor.object(context);
+            }
+            Self::Fired(..) => {}
+        }
+    }
+}
+
+/// Something registered with the poller: a watched descriptor, a transport, a listening socket.
+pub trait Source {
+    /// The poller reports readiness. No Python runs here: put what has to run into the ready queue, in asyncio's order.
+    fn ready(self: Rc<Self>, scheduler: &Scheduler, event: Event);
+
+    /// The turn comes to an `Entry::Fired` of this source.
+    ///
+    /// # Errors
+    /// An exception that the loop reports.
+    fn fire(&self, event: Event) -> Outcome<()>;
+
+    /// Shows the collector what the source holds.
+    fn visit(&self, visitor: &mut Visitor);
+
+    /// The source as what `add_reader` made, if it did.
+    fn as_watch(&self) -> Option<&dyn std::any::Any> {
+        None
+    }
+
+    /// The transport that owns the descriptor, if one does: nobody else may watch it.
+    fn transport(&self) -> Option<Obj> {
+        None
+    }
+}
+
+/// A handle on its way into the ready queue: a timer in the heap, or what another thread asked for.
+pub enum Due {
+    /// `call_at`, `call_later`.
+    Timer(Ref<TimerHandleData>),
+    /// `call_soon_threadsafe`.
+    Called(Ref<HandleData>),
+}
+
+impl Due {
+    /// The handle to run. A timer is told that it left the heap: cancelling it is no longer the heap's business.
+    pub fn leave(self) -> Ref<HandleData> {
+        match self {
+            Self::Timer(timer) => timer_handle::leave(&timer),
+            Self::Called(handle) => handle,
+        }
+    }
+
+    fn object(&self) -> &Obj {
+        match self {
+            Self::Timer(timer) => timer.as_obj(),
+            Self::Called(handle) => handle.as_obj(),
+        }
+    }
+}
+
+impl Expiry for Due {
+    fn is_cancelled(&self) -> bool {
+        match self {
+            Self::Timer(timer) => timer.base.is_cancelled(),
+            Self::Called(handle) => handle.is_cancelled(),
+        }
+    }
+}
+
+/// The reactor's driver with our timers and sources.
+pub type LoopDriver = Driver<Due, Rc<dyn Source>, Monotonic>;
+
+/// Where a loop is in its life.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Phase {
+    /// Made by `__new__`, `__init__` has not run.
+    Blank,
+    /// Ready to run.
+    Idle,
+    /// Inside `run_forever`, on the thread with this identifier (`threading.get_ident()`).
+    Running(u64),
+    /// `close` was called.
+    Closed,
+}
+
+/// The free lists of a loop.
+pub struct Pools {
+    /// For `Handle`.
+    pub handles: Rc<FreeList>,
+    /// For `TimerHandle`.
+    pub timers: Rc<FreeList>,
+    /// For `Future`.
+    pub futures: Rc<FreeList>,
+    /// For `Task`.
+    pub tasks: Rc<FreeList>,
+}
+
+impl Pools {
+    fn new() -> Self {
+        let list = || Rc::new(FreeList::new(POOL_LIMIT));
+        Self {
+            handles: list(),
+            timers: list(),
+            futures: list(),
+            tasks: list(),
+        }
+    }
+}
+
+/// The lower half of an event loop.
+pub struct Scheduler {
+    ready: RefCell<Ready<Entry>>,
+    driver: RefCell<Option<Rc<LoopDriver>>>,
+    /// The free lists.
+    pub pools: Pools,
+    /// The task that asyncio was last told is running; see `task/current.rs`.
+    pub current: Slot,
+    /// A signal has arrived: its handler is to be put into the queue.
+    pub signals_pending: Cell<bool>,
+    poll_soon: Cell<bool>,
+    phase: Cell<Phase>,
+    debug: Cell<bool>,
+    patched: Cell<bool>,
+}
+
+impl Payload for Scheduler {
+    const TYPE: &'static TypeSlot = &TYPE;
+
+    fn blank() -> Self {
+        Self {
+            ready: RefCell::new(Ready::new()),
+            driver: RefCell::new(None),
+            pools: Pools::new(),
+            current: Slot::default(),
+            signals_pending: Cell::new(false),
+            poll_soon: Cell::new(false),
+            phase: Cell::new(Phase::Blank),
+            debug: Cell::new(false),
+            patched: Cell::new(false),
+        }
+    }
+
+    fn visit(&self, visitor: &mut Visitor) {
+        visitor.slot(&self.current);
+        if let Ok(ready) = self.ready.try_borrow() {
+            ready.iter().for_each(|entry| entry.visit(visitor));
+        }
+        if let Some(driver) = self.driver() {
+            let visitor = RefCell::new(visitor);
+            driver.visit(
+                &mut |due: &Due| visitor.borrow_mut().object(due.object()),
+                &mut |source: &Rc<dyn Source>| source.visit(&mut visitor.borrow_mut()),
+            );
+        }
+    }
+
+    fn clear(&self) {
+        self.current.set(None);
+        drop(self.take_ready());
+        if let Some(driver) = self.driver() {
+            drop(driver.drain());
+        }
+    }
+}
+
+impl Scheduler {
+    /// Gives the loop its driver. `patched` says that a Python subclass overrides `call_soon`, so nothing may go past it.
+    pub fn open(&self, driver: LoopDriver, patched: bool) {
+        *self.driver.borrow_mut() = Some(Rc::new(driver));
+        self.patched.set(patched);
+        self.phase.set(Phase::Idle);
+    }
+
+    /// The driver; none before `__init__` and after `close`.
+    #[inline]
+    pub fn driver(&self) -> Option<Rc<LoopDriver>> {
+        self.driver.borrow().clone()
+    }
+
+    /// Takes the driver and all pending work away; the caller drops them, which can run Python.
+    #[must_use]
+    pub fn close(&self) -> (Option<Rc<LoopDriver>>, VecDeque<Entry>) {
+        self.phase.set(Phase::Closed);
+        let driver = self.driver.borrow_mut().take();
+        (driver, self.take_ready())
+    }
+
+    fn take_ready(&self) -> VecDeque<Entry> {
+        self.ready.borrow_mut().drain()
+    }
+
+    /// Where the loop is in its life.
+    #[inline]
+    pub fn phase(&self) -> Phase {
+        self.phase.get()
+    }
+
+    /// Enters or leaves `run_forever`.
+    pub fn set_phase(&self, phase: Phase) {
+        self.phase.set(phase);
+    }
+
+    /// Whether the loop runs, on any thread.
+    pub fn is_running(&self) -> bool {
+        matches!(self.phase.get(), Phase::Running(_))
+    }
+
+    /// `loop.get_debug()`.
+    #[inline]
+    pub fn is_debug(&self) -> bool {
+        self.debug.get()
+    }
+
+    /// `loop.set_debug()`.
+    pub fn set_debug(&self, debug: bool) {
+        self.debug.set(debug);
+    }
+
+    /// Whether work must go through the Python-visible `call_soon`.
+    #[inline]
+    pub fn is_patched(&self) -> bool {
+        self.patched.get()
+    }
+
+    /// Whether a source was added or resumed since the last turn, which must then not skip its look at the sources.
+    pub fn take_poll_soon(&self) -> bool {
+        self.poll_soon.take()
+    }
+
+    /// Registers a source with the poller.
+    ///
+    /// # Errors
+    /// RuntimeError on a closed loop; OSError of epoll_ctl(2).
+    pub fn register(
+        &self,
+        py: Python<'_>,
+        fd: Fd,
+        interest: Interest,
+        source: Rc<dyn Source>,
+    ) -> Outcome<Token> {
+        let Some(driver) = self.driver() else {
+            return Err(closed(py));
+        };
+        self.poll_soon.set(true);
+        driver
+            .register(fd, interest, source)
+            .map_err(|error| Raised::os_error(py, &error))
+    }
+
+    /// Changes what a source waits for. A source that is gone, or a loop that is closed, is let pass.
+    ///
+    /// # Errors
+    /// OSError of epoll_ctl(2).
+    pub fn set_interest(&self, py: Python<'_>, token: Token, interest: Interest) -> Outcome<()> {
+        let Some(driver) = self.driver() else {
+            return Ok(());
+        };
+        if driver.interest(token).is_none() {
+            return Ok(());
+        }
+        self.poll_soon.set(true);
+        driver
+            .set_interest(token, interest)
+            .map_err(|error| Raised::os_error(py, &error))
+    }
+
+    /// Takes a source out of the poller, before its descriptor is closed.
+    pub fn deregister(&self, token: Token) {
+        if let Some(driver) = self.driver() {
+            // Dropped here, with nothing borrowed.
+            drop(driver.deregister(token));
+        }
+    }
+
+    /// RuntimeError when the loop is closed (`BaseEventLoop._check_closed`).
+    ///
+    /// # Errors
+    /// `RuntimeError('Event loop is closed')`.
+    #[inline]
+    pub fn check_closed(&self, py: Python<'_>) -> Outcome<()> {
+        match self.phase.get() {
+            Phase::Idle | Phase::Running(_) => Ok(()),
+            Phase::Closed => Err(closed(py)),
+            Phase::Blank => Err(Raised::runtime_error(
+                py,
+                "the event loop's __init__() was not called",
+            )),
+        }
+    }
+
+    /// Appends to the ready queue.
+    #[inline]
+    pub fn push(&self, entry: Entry) {
+        self.ready.borrow_mut().push(entry);
+    }
+
+    /// Takes the oldest entry.
+    #[inline]
+    pub fn pop(&self) -> Option<Entry> {
+        self.ready.borrow_mut().pop()
+    }
+
+    /// The number of entries.
+    #[inline]
+    pub fn ready_len(&self) -> usize {
+        self.ready.borrow().len()
+    }
+
+    /// Puts a timer into the heap.
+    ///
+    /// # Errors
+    /// RuntimeError on a closed loop.
+    pub fn set_timer(&self, when: f64, timer: Ref<TimerHandleData>) -> Outcome<()> {
+        let Some(driver) = self.driver() else {
+            return self.check_closed(timer.py());
+        };
+        // asyncio's comparisons let a NaN run at once.
+        driver.schedule(deadline_ns(when).unwrap_or(0), Due::Timer(timer));
+        Ok(())
+    }
+
+    /// A timer in the heap was cancelled; sweeps the heap when too many of its entries are.
+    pub fn timer_cancelled(&self) {
+        if let Some(driver) = self.driver() {
+            for due in driver.cancelled() {
+                drop(due.leave());
+            }
+        }
+    }
+
+    /// RuntimeError when the loop runs on another thread (`BaseEventLoop._check_thread`, debug mode only).
+    ///
+    /// # Errors
+    /// RuntimeError with asyncio's text.
+    pub fn check_thread(&self, py: Python<'_>) -> Outcome<()> {
+        let Phase::Running(owner) = self.phase.get() else {
+            return Ok(());
+        };
+        if thread::ident(py) == owner {
+            return Ok(());
+        }
+        Err(Raised::runtime_error(
+            py,
+            "Non-thread-safe operation invoked on an event loop other than the current one",
+        ))
+    }
+}
+
+fn closed(py: Python<'_>) -> Raised {
+    Raised::runtime_error(py, "Event loop is closed")
+}
+
+/// How a future or task reaches its loop.
+#[derive(Clone)]
+pub enum LoopRef {
+    /// One of ours, whose queue we may use directly.
+    Native(Ref<Scheduler>),
+    /// Any other loop, or one of ours with an overridden `call_soon`: everything goes through its methods.
+    Foreign(Obj),
+}
+
+impl LoopRef {
+    /// Looks at a loop once, when an object is made for it.
+    #[inline]
+    pub fn of(loop_: &Obj) -> Self {
+        match loop_.downcast::<Scheduler>() {
+            Some(scheduler) if !scheduler.is_patched() => Self::Native(scheduler.clone()),
+            _ => Self::Foreign(loop_.clone()),
+        }
+    }
+
+    /// The loop object.
+    #[inline]
+    pub fn object(&self) -> &Obj {
+        match self {
+            Self::Native(scheduler) => scheduler.as_obj(),
+            Self::Foreign(loop_) => loop_,
+        }
+    }
+}
+
+/// `loop.call_soon(callback, argument, context=context)` on any loop.
+///
+/// # Errors
+/// What the loop raises.
+pub fn call_soon(
+    loop_: &Obj,
+    callback: &Obj,
+    argument: Option<&Obj>,
+    context: &Obj,
+) -> Outcome<()> {
+    let py = loop_.py();
+    let (name, keyword) = (intern!(py, "call_soon"), [intern!(py, "context")]);
+    match argument {
+        Some(argument) => {
+            call::method_keywords(loop_, name, [callback, argument, context], &keyword)?
+        }
+        None => call::method_keywords(loop_, name, [callback, context], &keyword)?,
+    };
+    Ok(())
+}
+
+/// Runs a future's done-callback in its context.
+///
+/// # Errors
+/// Whatever the callback raised.
+#[inline]
+pub fn run_callback(callback: &Obj, future: &Obj, context: &Obj) -> Outcome<()> {
+    context::run_in(context, || call::call(callback, [future])).map(drop)
+}
+
+/// Tells the loop's exception handler about a callback that failed (`Handle._run`).
+///
+/// # Errors
+/// What `call_exception_handler` raises: KeyboardInterrupt and SystemExit.
+pub fn report_callback(handle: &Ref<HandleData>, exception: &Obj) -> Outcome<()> {
+    let py = exception.py();
+    let Some(scheduler) = handle.scheduler() else {
+        return Ok(());
+    };
+    let callback = handle.callback().unwrap_or_else(|| Obj::none(py));
+    let text = format_callback(&scheduler, &callback, &handle.arguments())?;
+    let report = pyo3::types::PyDict::new(py);
+    report.set_item(
+        intern!(py, "message"),
+        format!("Exception in callback {}", text.bind()),
+    )?;
+    report.set_item(intern!(py, "exception"), exception.bind())?;
+    report.set_item(intern!(py, "handle"), handle.as_obj().bind())?;
+    if let Some(stack) = handle.source_traceback() {
+        report.set_item(intern!(py, "source_traceback"), stack.bind())?;
+    }
+    let report = Obj::from(report);
+    call::method(
+        scheduler.as_obj(),
+        intern!(py, "call_exception_handler"),
+        [&report],
+    )?;
+    Ok(())
+}
+
+/// `format_helpers._format_callback_source`, with the `debug` argument where this Python has it.
+fn format_callback(scheduler: &Ref<Scheduler>, callback: &Obj, arguments: &Arguments) -> Outcome {
+    let py = callback.py();
+    let format = call::attr(
+        imports::format_helpers(py),
+        intern!(py, "_format_callback_source"),
+    )?;
+    let arguments = arguments.tuple(py)?;
+    if py.version_info() >= (3, 13) {
+        let debug = Obj::bool(py, scheduler.is_debug());
+        return call::call_keywords(
+            &format,
+            [callback, &arguments, &debug],
+            &[intern!(py, "debug")],
+        );
+    }
+    call::call(&format, [callback, &arguments])
+}
+
+/// Builds the type.
+///
+/// # Errors
+/// What making a type raises.
+pub fn build(py: Python<'_>) -> Outcome {
+    TypeBuilder::<Scheduler>::new(
+        c"asyncioxide._Scheduler",
+        c"The lower half of an event loop.",
+    )
+    .subclassable()
+    .no_constructor()
+    .build(py)
+}

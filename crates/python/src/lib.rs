@@ -1,0 +1,48 @@
+//! `asyncioxide._asyncioxide`: the module that Python imports. The list of what it contains and nothing else.
+#![deny(unsafe_code)]
+
+mod api;
+mod event_loop;
+mod future;
+mod handle;
+mod py;
+mod task;
+
+use pyo3::prelude::*;
+
+use crate::py::coroutine::prepare_stop_iteration;
+use crate::py::errors::Raised;
+use crate::py::object::Obj;
+
+#[pymodule(gil_used = true)]
+mod _asyncioxide {
+    use super::*;
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        let py = module.py();
+        build(module).map_err(|raised: Raised| PyErr::from_value(raised.take(py).bind().clone()))
+    }
+}
+
+fn build(module: &Bound<'_, PyModule>) -> Result<(), Raised> {
+    let py = module.py();
+    py::imports::preload(py)?;
+    prepare_stop_iteration(py)?;
+    handle::schedule::build(py)?;
+    handle::action::build(py)?;
+    future::awaiting::build(py)?;
+    task::wakeup::build(py)?;
+    let types: [(&str, Obj); 5] = [
+        ("Handle", handle::handle::build(py)?),
+        ("TimerHandle", handle::timer_handle::build(py)?),
+        ("Future", future::future::build(py)?),
+        ("Task", task::task::build(py)?),
+        ("EventLoop", api::build(py)?),
+    ];
+    for (name, type_) in types {
+        module.add(name, type_.bind())?;
+    }
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    Ok(())
+}

@@ -1,0 +1,219 @@
+//! Arguments of a call and their signature: binding by position and by name, with CPython's TypeErrors.
+#![allow(unsafe_code, reason = "views the C argument array as references")]
+
+use pyo3::types::{PyAnyMethods, PyString, PyStringMethods, PyTuple, PyTupleMethods};
+use pyo3::{Python, ffi};
+
+use super::errors::{Outcome, Raised};
+use super::object::Obj;
+
+/// The arguments of one call, as vectorcall passes them: positional values, then one value per keyword name.
+#[derive(Clone, Copy)]
+pub struct Args<'a> {
+    positional: &'a [Obj],
+    keywords: &'a [Obj],
+    names: Option<&'a Obj>,
+}
+
+impl<'a> Args<'a> {
+    /// Divides `values`: the last ones belong to the tuple of `names`.
+    pub(in crate::py) fn new(values: &'a [Obj], names: Option<&'a Obj>) -> Self {
+        let count = names.map_or(0, |names| {
+            names
+                .bind()
+                .cast::<PyTuple>()
+                .map_or(0, |names| names.len())
+        });
+        let (positional, keywords) = values.split_at(values.len() - count);
+        Self {
+            positional,
+            keywords,
+            names,
+        }
+    }
+
+    /// # Safety
+    /// `args` holds `positional` live objects and one more per name of the tuple `*names` (which may be null), all alive
+    /// for `'a`.
+    #[inline]
+    pub(in crate::py) unsafe fn from_vectorcall(
+        args: *const *mut ffi::PyObject,
+        positional: usize,
+        names: &'a *mut ffi::PyObject,
+    ) -> Self {
+        if names.is_null() {
+            return Self {
+                // SAFETY: by the caller's promise.
+                positional: unsafe { Obj::slice_from(args, positional) },
+                keywords: &[],
+                names: None,
+            };
+        }
+        // SAFETY: not null, alive by the caller's promise.
+        let tuple = unsafe { Obj::ref_from(names) };
+        let count = tuple
+            .bind()
+            .cast::<PyTuple>()
+            .map_or(0, |names| names.len());
+        // SAFETY: by the caller's promise.
+        let values = unsafe { Obj::slice_from(args, positional + count) };
+        Self::new(values, Some(tuple))
+    }
+
+    /// The positional arguments.
+    #[inline]
+    pub fn positional(&self) -> &'a [Obj] {
+        self.positional
+    }
+
+    /// Whether keywords were given.
+    #[inline]
+    pub fn has_keywords(&self) -> bool {
+        self.names.is_some()
+    }
+
+    /// The keywords with their values.
+    pub fn keywords(&self) -> impl Iterator<Item = (Obj, &'a Obj)> + use<'a> {
+        let names: Vec<Obj> = self
+            .names
+            .and_then(|names| {
+                names
+                    .bind()
+                    .cast::<PyTuple>()
+                    .ok()
+                    .map(|names| names.iter().map(Obj::from).collect())
+            })
+            .unwrap_or_default();
+        names.into_iter().zip(self.keywords)
+    }
+}
+
+/// A function's parameters: `names[..positional]` may be given by position, the first `required` must be given.
+pub struct Signature<const N: usize> {
+    function: &'static str,
+    names: [&'static str; N],
+    positional: usize,
+    required: usize,
+}
+
+impl<const N: usize> Signature<N> {
+    /// Parameters in order; after `positional` of them the rest is keyword-only.
+    pub const fn new(
+        function: &'static str,
+        names: [&'static str; N],
+        positional: usize,
+        required: usize,
+    ) -> Self {
+        assert!(required <= positional && positional <= N);
+        Self {
+            function,
+            names,
+            positional,
+            required,
+        }
+    }
+
+    /// Binds `args` to the parameters; what was not given is `None`.
+    ///
+    /// # Errors
+    /// TypeError with the texts of a Python function: too many, unknown, repeated or missing arguments.
+    pub fn bind<'a>(&self, py: Python<'_>, args: Args<'a>) -> Outcome<[Option<&'a Obj>; N]> {
+        let mut bound = [None; N];
+        if args.positional.len() > self.positional {
+            return Err(self.too_many(py, args.positional.len()));
+        }
+        for (place, value) in bound.iter_mut().zip(args.positional) {
+            *place = Some(value);
+        }
+        self.bind_names(py, args, &mut bound)?;
+        match (0..self.required).find(|&index| bound[index].is_none()) {
+            None => Ok(bound),
+            Some(_) => Err(self.missing(py, &bound)),
+        }
+    }
+
+    /// Binds the keywords of a call whose positional arguments belong to somebody else (`callback(*args)`).
+    ///
+    /// # Errors
+    /// TypeError for a keyword that is not a parameter.
+    pub fn bind_keywords<'a>(
+        &self,
+        py: Python<'_>,
+        args: Args<'a>,
+    ) -> Outcome<[Option<&'a Obj>; N]> {
+        let mut bound = [None; N];
+        self.bind_names(py, args, &mut bound)?;
+        Ok(bound)
+    }
+
+    #[inline]
+    fn bind_names<'a>(
+        &self,
+        py: Python<'_>,
+        args: Args<'a>,
+        bound: &mut [Option<&'a Obj>; N],
+    ) -> Outcome<()> {
+        let Some(names) = args.names else {
+            return Ok(());
+        };
+        let names = names.bind().cast::<PyTuple>()?;
+        for (name, value) in names.iter_borrowed().zip(args.keywords) {
+            let name = name.cast::<PyString>()?;
+            let text = name.to_str()?;
+            let Some(index) = self.names.iter().position(|own| *own == text) else {
+                let function = self.function;
+                return Err(Raised::type_error(
+                    py,
+                    format!("{function}() got an unexpected keyword argument '{text}'"),
+                ));
+            };
+            if bound[index].replace(value).is_some() {
+                let function = self.function;
+                return Err(Raised::type_error(
+                    py,
+                    format!("{function}() got multiple values for argument '{text}'"),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn too_many(&self, py: Python<'_>, given: usize) -> Raised {
+        let (function, most) = (self.function, self.positional);
+        let least = self.required;
+        let takes = match (most, least) {
+            (most, least) if most == least => format!("{most} positional argument{}", plural(most)),
+            (most, least) => format!("from {least} to {most} positional arguments"),
+        };
+        let were = if given == 1 { "was" } else { "were" };
+        Raised::type_error(
+            py,
+            format!("{function}() takes {takes} but {given} {were} given"),
+        )
+    }
+
+    fn missing(&self, py: Python<'_>, bound: &[Option<&Obj>; N]) -> Raised {
+        let missing: Vec<String> = (0..self.required)
+            .filter(|&index| bound[index].is_none())
+            .map(|index| format!("'{}'", self.names[index]))
+            .collect();
+        let list = match missing.as_slice() {
+            [] => String::new(),
+            [one] => one.clone(),
+            [one, two] => format!("{one} and {two}"),
+            [first @ .., last] => format!("{}, and {last}", first.join(", ")),
+        };
+        let (function, count) = (self.function, missing.len());
+        Raised::type_error(
+            py,
+            format!(
+                "{function}() missing {count} required positional argument{}: {list}",
+                plural(count)
+            ),
+        )
+    }
+}
+
+fn plural(count: usize) -> &'static str {
+    if count == 1 { "" } else { "s" }
+}

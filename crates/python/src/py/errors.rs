@@ -1,0 +1,116 @@
+//! Errors on their way to Python.
+//!
+//! In this crate a failed call has already set the interpreter's error indicator and `Raised` says so; it has no size, so
+//! `Outcome` is one machine word. PyO3's `PyErr` allocates, and its drop needs what raw slots do not provide (see
+//! `object.rs`); it is turned into `Raised` where it appears.
+
+use std::any::Any;
+
+use pyo3::exceptions::{PyRuntimeError, PySystemError, PyTypeError, PyValueError};
+use pyo3::prelude::*;
+
+use super::object::Obj;
+
+/// Proof that the error indicator of this thread is set.
+#[derive(Debug)]
+#[must_use = "an exception is pending: return it, or take it"]
+pub struct Raised(());
+
+/// What a call into Python gives: a value, or an exception that is already set.
+pub type Outcome<T = Obj> = Result<T, Raised>;
+
+impl Raised {
+    /// Says that the error indicator is set; the caller has just seen a C API call fail.
+    pub(in crate::py) fn indicated() -> Self {
+        Self(())
+    }
+
+    /// Sets `exception` (an instance) as the current error, with its traceback.
+    pub fn raise(exception: Obj) -> Self {
+        let py = exception.py();
+        PyErr::from_value(exception.bind().clone()).restore(py);
+        Self(())
+    }
+
+    /// Takes the exception out of the error indicator, as an instance with its traceback.
+    pub fn take(self, py: Python<'_>) -> Obj {
+        Obj::from(PyErr::fetch(py).into_value(py).into_bound(py))
+    }
+
+    /// `TypeError(text)`.
+    pub fn type_error(py: Python<'_>, text: impl Into<String>) -> Self {
+        Self::set(py, PyTypeError::new_err(text.into()))
+    }
+
+    /// `ValueError(text)`.
+    pub fn value_error(py: Python<'_>, text: impl Into<String>) -> Self {
+        Self::set(py, PyValueError::new_err(text.into()))
+    }
+
+    /// `RuntimeError(text)`.
+    pub fn runtime_error(py: Python<'_>, text: impl Into<String>) -> Self {
+        Self::set(py, PyRuntimeError::new_err(text.into()))
+    }
+
+    /// `class(text)` for an exception class of the import table.
+    pub fn of(class: &Obj, text: &str) -> Self {
+        let py = class.py();
+        match super::call::call(class, [&Obj::str(py, text)]) {
+            Ok(exception) => Self::raise(exception),
+            Err(raised) => raised,
+        }
+    }
+
+    /// What a caught panic becomes: `SystemError`, so that neither `except Exception` nor the loop's handler misses it.
+    pub fn panicked(py: Python<'_>, payload: &(dyn Any + Send)) -> Self {
+        let text = payload
+            .downcast_ref::<&str>()
+            .map(ToString::to_string)
+            .or_else(|| payload.downcast_ref::<String>().cloned())
+            .unwrap_or_else(|| String::from("no message"));
+        Self::set(
+            py,
+            PySystemError::new_err(format!("asyncioxide panicked: {text}")),
+        )
+    }
+
+    /// Reports the exception where nobody can receive it (`sys.unraisablehook`).
+    pub fn unraisable(self, py: Python<'_>, at: Option<&Obj>) {
+        PyErr::fetch(py).write_unraisable(py, at.map(Obj::bind));
+    }
+
+    /// `OSError` of the kernel's errno, so that Python picks the subclass.
+    pub fn os_error(py: Python<'_>, error: &std::io::Error) -> Self {
+        Self::set(
+            py,
+            PyErr::from(std::io::Error::from_raw_os_error(
+                error.raw_os_error().unwrap_or(0),
+            )),
+        )
+    }
+
+    fn set(py: Python<'_>, error: PyErr) -> Self {
+        error.restore(py);
+        Self(())
+    }
+}
+
+impl From<PyErr> for Raised {
+    fn from(error: PyErr) -> Self {
+        Python::attach(|py| error.restore(py));
+        Self(())
+    }
+}
+
+impl From<pyo3::CastError<'_, '_>> for Raised {
+    fn from(error: pyo3::CastError<'_, '_>) -> Self {
+        Self::from(PyErr::from(error))
+    }
+}
+
+/// Whether an exception instance must leave the loop instead of being reported: `KeyboardInterrupt`, `SystemExit`.
+pub fn leaves_the_loop(exception: &Obj) -> bool {
+    let bound = exception.bind();
+    bound.is_instance_of::<pyo3::exceptions::PyKeyboardInterrupt>()
+        || bound.is_instance_of::<pyo3::exceptions::PySystemExit>()
+}

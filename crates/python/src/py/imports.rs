@@ -1,0 +1,250 @@
+//! Every Python name that Rust uses, looked up once. Nothing else in this crate imports a module.
+//!
+//! Names of stdlib modules that programs patch in order to see it (`socket.getaddrinfo`) are not kept here as values: the
+//! module is, and the attribute is read at the call.
+
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+
+use super::errors::Outcome;
+use super::object::{Held, Obj};
+
+macro_rules! imports {
+    ($($(#[doc = $doc:literal])* $field:ident = $module:literal $($attribute:literal)*;)*) => {
+        /// Objects of the standard library.
+        pub struct Imports {
+            $($field: Held,)*
+        }
+
+        impl Imports {
+            fn load(py: Python<'_>) -> PyResult<Self> {
+                Ok(Self {
+                    $($field: {
+                        let object = py.import($module)?.into_any();
+                        $(let object = object.getattr($attribute)?;)*
+                        Held::new(Obj::from(object))
+                    },)*
+                })
+            }
+        }
+
+        $(
+            $(#[doc = $doc])*
+            #[inline]
+            pub fn $field(py: Python<'_>) -> &Obj {
+                table(py).$field.get(py)
+            }
+        )*
+    };
+}
+
+imports! {
+    /// `asyncio.CancelledError`
+    cancelled_error = "asyncio.exceptions" "CancelledError";
+    /// `asyncio.InvalidStateError`
+    invalid_state_error = "asyncio.exceptions" "InvalidStateError";
+    /// `asyncio.Future`, what `__class__` of our futures answers
+    future_class = "asyncio" "Future";
+    /// `asyncio.Task`
+    task_class = "asyncio" "Task";
+    /// `asyncio.Handle`
+    handle_class = "asyncio" "Handle";
+    /// `asyncio.TimerHandle`
+    timer_handle_class = "asyncio" "TimerHandle";
+    /// `asyncio.Transport`
+    transport_class = "asyncio" "Transport";
+    /// `asyncio.BufferedProtocol`
+    buffered_protocol = "asyncio" "BufferedProtocol";
+    /// the module `asyncio.events`
+    events = "asyncio.events";
+    /// the module `asyncio.tasks`
+    tasks = "asyncio.tasks";
+    /// the module `asyncio.futures`
+    futures = "asyncio.futures";
+    /// the module `asyncio.base_events`
+    base_events = "asyncio.base_events";
+    /// the module `asyncio.base_futures`
+    base_futures = "asyncio.base_futures";
+    /// the module `asyncio.base_tasks`
+    base_tasks = "asyncio.base_tasks";
+    /// the module `asyncio.format_helpers`
+    format_helpers = "asyncio.format_helpers";
+    /// the module `asyncio.coroutines`
+    coroutines = "asyncio.coroutines";
+    /// the module `asyncio.constants`
+    constants = "asyncio.constants";
+    /// the module `asyncio.trsock`
+    trsock = "asyncio.trsock";
+    /// the `asyncio` logger
+    logger = "asyncio.log" "logger";
+    /// the module `socket`
+    socket = "socket";
+    /// the module `signal`
+    signal = "signal";
+    /// the module `sys`
+    sys = "sys";
+    /// the module `threading`
+    threading = "threading";
+    /// the module `traceback`
+    traceback = "traceback";
+    /// the module `warnings`
+    warnings = "warnings";
+    /// the module `weakref`
+    weakref = "weakref";
+    /// the module `inspect`
+    inspect = "inspect";
+    /// the module `concurrent.futures`
+    concurrent_futures = "concurrent.futures";
+    /// `types.GenericAlias`
+    generic_alias = "types" "GenericAlias";
+    /// the class of generators
+    generator_type = "types" "GeneratorType";
+    /// the class of coroutines
+    coroutine_type = "types" "CoroutineType";
+    /// `functools.partial`
+    partial = "functools" "partial";
+}
+
+/// What older and newer Pythons have in different places.
+struct Versioned {
+    /// `_current_tasks`, up to 3.13.
+    current_tasks: Option<Held>,
+    /// `_swap_current_task`, from 3.12.
+    swap_current_task: Option<Held>,
+    task_registry: Option<TaskRegistry>,
+}
+
+/// The WeakSet in which stdlib looks for tasks that are not its own.
+pub struct TaskRegistry {
+    data: Held,
+    remove: Held,
+}
+
+impl TaskRegistry {
+    /// The set inside it, and the callback of its weak references.
+    pub fn parts<'py>(&'py self, py: Python<'py>) -> (&'py Obj, &'py Obj) {
+        (self.data.get(py), self.remove.get(py))
+    }
+
+    /// Finds the WeakSet: an attribute of `asyncio.tasks` up to 3.13, reachable only through the collector from 3.14.
+    /// None when it is not where we know it to be.
+    fn find(py: Python<'_>) -> PyResult<Option<Self>> {
+        let tasks = py.import("asyncio.tasks")?;
+        let accelerator = py.import("_asyncio")?;
+        let class = py.import("weakref")?.getattr("WeakSet")?;
+        let name = if py.version_info() < (3, 12) {
+            "_all_tasks"
+        } else {
+            "_scheduled_tasks"
+        };
+        let registry = if py.version_info() < (3, 14) {
+            tasks.getattr(name)?
+        } else {
+            let referents = py
+                .import("gc")?
+                .call_method1("get_referents", (accelerator,))?;
+            let found: Vec<_> = referents
+                .try_iter()?
+                .filter_map(Result::ok)
+                .filter(|found| found.is_instance(&class).unwrap_or(false))
+                .collect();
+            match found.as_slice() {
+                [one] => one.clone(),
+                _ => return Ok(None),
+            }
+        };
+        // Proof: what stdlib registers must turn up here.
+        let probe = py
+            .import("asyncio.futures")?
+            .getattr("_PyFuture")?
+            .call_method1(
+                "__new__",
+                (py.import("asyncio.futures")?.getattr("_PyFuture")?,),
+            )?;
+        tasks.call_method1("_register_task", (&probe,))?;
+        let seen = registry.contains(&probe)?;
+        tasks.call_method1("_unregister_task", (&probe,))?;
+        if !seen {
+            return Ok(None);
+        }
+        Ok(Some(Self {
+            data: Held::new(Obj::from(registry.getattr("data")?)),
+            remove: Held::new(Obj::from(registry.getattr("_remove")?)),
+        }))
+    }
+}
+
+impl Versioned {
+    fn load(py: Python<'_>) -> PyResult<Self> {
+        let tasks = py.import("asyncio.tasks")?;
+        let optional = |name: &str| -> PyResult<Option<Held>> {
+            Ok(tasks
+                .getattr_opt(name)?
+                .map(|found| Held::new(Obj::from(found))))
+        };
+        let current_tasks = if py.version_info() < (3, 14) {
+            optional("_current_tasks")?
+        } else {
+            None
+        };
+        Ok(Self {
+            current_tasks,
+            swap_current_task: optional("_swap_current_task")?,
+            task_registry: TaskRegistry::find(py)?,
+        })
+    }
+}
+
+fn versioned(py: Python<'_>) -> &Versioned {
+    static TABLE: PyOnceLock<Versioned> = PyOnceLock::new();
+    TABLE
+        .get_or_try_init(py, || Versioned::load(py))
+        .expect("asyncio's private names load: `preload` has tried it")
+}
+
+/// `asyncio.tasks._current_tasks`, where Python has it (up to 3.13).
+#[inline]
+pub fn current_tasks(py: Python<'_>) -> Option<&Obj> {
+    versioned(py)
+        .current_tasks
+        .as_ref()
+        .map(|held| held.get(py))
+}
+
+/// `asyncio.tasks._swap_current_task` (from 3.12).
+///
+/// # Panics
+/// On 3.11, where `current_tasks` is to be used.
+#[inline]
+pub fn swap_current_task(py: Python<'_>) -> &Obj {
+    versioned(py)
+        .swap_current_task
+        .as_ref()
+        .expect("3.12 and later have _swap_current_task")
+        .get(py)
+}
+
+/// Where tasks are registered; none when only the functions of `asyncio.tasks` know.
+#[inline]
+pub fn task_registry(py: Python<'_>) -> Option<&TaskRegistry> {
+    versioned(py).task_registry.as_ref()
+}
+
+fn table(py: Python<'_>) -> &Imports {
+    static TABLE: PyOnceLock<Imports> = PyOnceLock::new();
+    TABLE
+        .get_or_try_init(py, || Imports::load(py))
+        .expect("asyncio and the standard library import: `preload` has tried it")
+}
+
+/// Loads the table while the module is made, so that a broken installation is an ImportError and nothing later.
+///
+/// # Errors
+/// What importing raised.
+pub fn preload(py: Python<'_>) -> Outcome<()> {
+    Imports::load(py)?;
+    Versioned::load(py)?;
+    table(py);
+    versioned(py);
+    Ok(())
+}

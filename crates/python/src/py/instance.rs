@@ -1,0 +1,269 @@
+//! Instances of our raw types: a Python object header with a Rust payload behind it.
+//!
+//! A payload is plain safe Rust made of cells. `Ref<T>` is a typed strong reference to an instance, `Derived` a payload
+//! that starts with its base type's payload, so that a `Ref` of the one can be seen as a `Ref` of the other.
+#![allow(unsafe_code, reason = "lays payloads out behind object headers")]
+
+use std::cell::Cell;
+use std::marker::PhantomData;
+use std::ops::Deref;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+use pyo3::{Python, ffi};
+
+use super::errors::{Outcome, Raised};
+use super::freelist::FreeList;
+use super::gc::Visitor;
+use super::object::Obj;
+
+/// The Rust half of a Python object.
+pub trait Payload: Sized + 'static {
+    /// Where the type object is kept once it is built.
+    const TYPE: &'static TypeSlot;
+
+    /// What `tp_new` starts with, before `__init__` has run (if it ever does).
+    fn blank() -> Self;
+
+    /// Shows the collector every reference held.
+    fn visit(&self, visitor: &mut Visitor);
+
+    /// Drops the references that can be part of a cycle.
+    fn clear(&self);
+
+    /// Whether `finalize` has something to do. Asked before every deallocation, so it must be cheap.
+    fn wants_finalize(&self) -> bool {
+        false
+    }
+
+    /// `tp_finalize`: reports what went wrong. May run any Python, may keep the object alive.
+    fn finalize(_this: &Ref<Self>) {}
+
+    /// The free list that takes the memory of exact instances, if the object's owner has one.
+    fn pool(&self) -> Option<Rc<FreeList>> {
+        None
+    }
+}
+
+/// The place of a type object, filled once when the module is made.
+pub struct TypeSlot(AtomicPtr<ffi::PyTypeObject>);
+
+impl TypeSlot {
+    /// An empty place.
+    pub const fn new() -> Self {
+        Self(AtomicPtr::new(std::ptr::null_mut()))
+    }
+
+    /// Keeps the type for good.
+    pub(in crate::py) fn fill(&self, type_: Obj) {
+        self.0.store(type_.into_ptr().cast(), Ordering::Release);
+    }
+
+    /// The type's address; null before the module is made.
+    #[inline]
+    pub(in crate::py) fn get(&self) -> *mut ffi::PyTypeObject {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// The type object.
+    pub fn object(&self, py: Python<'_>) -> Obj {
+        let _attached = py;
+        // SAFETY: types are built by module initialisation before any instance or caller exists, and never freed.
+        unsafe { Obj::from_borrowed(self.get().cast()) }
+    }
+}
+
+/// An object of one of our types, as it lies in memory.
+#[repr(C)]
+pub struct Instance<T> {
+    header: ffi::PyObject,
+    pub(in crate::py) payload: T,
+}
+
+/// A payload that extends the payload of its base type.
+#[repr(C)]
+pub struct Derived<B, T> {
+    /// What the base type holds; first, so that the base type's methods find it.
+    pub base: B,
+    /// What the derived type adds.
+    pub own: T,
+}
+
+/// A field for `tp_weaklistoffset`: the interpreter keeps the list of weak references here.
+#[repr(transparent)]
+#[derive(Default)]
+pub struct WeakList(Cell<usize>);
+
+impl WeakList {
+    /// Whether a weak reference exists.
+    pub(in crate::py) fn is_empty(&self) -> bool {
+        self.0.get() == 0
+    }
+}
+
+/// A field for `tp_dictoffset`: the instance's `__dict__`, made by the interpreter when it is first needed.
+#[repr(transparent)]
+#[derive(Default)]
+pub struct Dict(super::cell::Slot<Obj>);
+
+impl Dict {
+    /// Shows the dict to the collector.
+    pub fn visit(&self, visitor: &mut Visitor) {
+        visitor.slot(&self.0);
+    }
+
+    /// Drops the dict.
+    pub fn clear(&self) {
+        self.0.set(None);
+    }
+
+    /// The instance's dict, if one was made.
+    pub fn get(&self) -> Option<Obj> {
+        self.0.get()
+    }
+}
+
+/// A strong reference to an instance of `T`'s type or of a type derived from it.
+#[repr(transparent)]
+pub struct Ref<T: Payload> {
+    object: Obj,
+    payload: PhantomData<T>,
+}
+
+impl<T: Payload> Ref<T> {
+    /// A new exact instance, from `pool` if it has memory.
+    ///
+    /// # Errors
+    /// `MemoryError`.
+    #[inline]
+    pub fn alloc(py: Python<'_>, payload: T, pool: Option<&FreeList>) -> Result<Self, Raised> {
+        let _attached = py;
+        let type_ = T::TYPE.get();
+        let raw = match pool.and_then(FreeList::take) {
+            // SAFETY: the block was an instance of this type (a list belongs to one type) and is untracked.
+            Some(block) => unsafe { ffi::PyObject_Init(block, type_) },
+            // SAFETY: `type_` is a ready GC type whose size is that of `Instance<T>`.
+            None => unsafe { ffi::PyObject_GC_New::<ffi::PyObject>(type_) },
+        };
+        if raw.is_null() {
+            return Err(Raised::indicated());
+        }
+        let instance: *mut Instance<T> = raw.cast();
+        // SAFETY: the block is as large as `Instance<T>`; its payload is not initialised yet, so nothing is overwritten.
+        unsafe { (&raw mut (*instance).payload).write(payload) };
+        // SAFETY: every field that `tp_traverse` looks at is initialised now.
+        unsafe { ffi::PyObject_GC_Track(raw.cast()) };
+        // SAFETY: the allocation gave us one reference.
+        let object = unsafe { Obj::from_owned(raw) };
+        Ok(Self {
+            object,
+            payload: PhantomData,
+        })
+    }
+
+    /// The object.
+    #[inline]
+    pub fn as_obj(&self) -> &Obj {
+        &self.object
+    }
+
+    /// The object, typed no more.
+    #[inline]
+    pub fn into_obj(self) -> Obj {
+        self.object
+    }
+
+    /// Whether the object's type is `T`'s own and no subclass.
+    #[inline]
+    pub fn is_exact(&self) -> bool {
+        // SAFETY: the object is alive.
+        let own = unsafe { ffi::Py_TYPE(self.object.as_ptr()) };
+        own == T::TYPE.get()
+    }
+
+    /// The interpreter token.
+    #[inline]
+    pub fn py(&self) -> Python<'_> {
+        self.object.py()
+    }
+}
+
+impl<T: Payload> Clone for Ref<T> {
+    #[inline]
+    fn clone(&self) -> Self {
+        Self {
+            object: self.object.clone(),
+            payload: PhantomData,
+        }
+    }
+}
+
+impl<T: Payload> Deref for Ref<T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        let instance: *const Instance<T> = self.object.as_ptr().cast();
+        // SAFETY: a `Ref<T>` is made only by `alloc` and by `downcast` after a type check, so the object is an
+        // `Instance<T>`; `self` keeps it alive.
+        unsafe { &(*instance).payload }
+    }
+}
+
+impl<B: Payload, T: 'static> Ref<Derived<B, T>>
+where
+    Derived<B, T>: Payload,
+{
+    /// The same object as an instance of its base type.
+    #[inline]
+    pub fn upcast(&self) -> &Ref<B> {
+        const {
+            assert!(std::mem::offset_of!(Derived<B, T>, base) == 0);
+            assert!(
+                std::mem::offset_of!(Instance<Derived<B, T>>, payload)
+                    == std::mem::offset_of!(Instance<B>, payload)
+            );
+        };
+        // SAFETY: `Ref` is transparent over the object pointer, and a `Derived` begins with the base payload at the
+        // offset where the base type has it.
+        unsafe { &*std::ptr::from_ref(self).cast() }
+    }
+}
+
+impl Obj {
+    /// The object as an instance of `T`'s type or of a subtype.
+    #[inline]
+    pub fn downcast<T: Payload>(&self) -> Option<&Ref<T>> {
+        // SAFETY: `self` is alive and the type object is ready.
+        let matches = unsafe { ffi::PyObject_TypeCheck(self.as_ptr(), T::TYPE.get()) != 0 };
+        // SAFETY: the type says that the object is an `Instance<T>`; `Ref` is transparent over `Obj`.
+        matches.then(|| unsafe { &*std::ptr::from_ref(self).cast() })
+    }
+
+    /// The object as an exact instance of `T`'s type.
+    #[inline]
+    pub fn downcast_exact<T: Payload>(&self) -> Option<&Ref<T>> {
+        // SAFETY: `self` is alive.
+        let own = unsafe { ffi::Py_TYPE(self.as_ptr()) };
+        // SAFETY: as in `downcast`.
+        (own == T::TYPE.get()).then(|| unsafe { &*std::ptr::from_ref(self).cast() })
+    }
+
+    /// Like `downcast`, for references that are passed on.
+    pub fn into_ref<T: Payload>(self) -> Result<Ref<T>, Self> {
+        match self.downcast::<T>() {
+            Some(found) => Ok(found.clone()),
+            None => Err(self),
+        }
+    }
+}
+
+/// `type(*args)` gave an instance of ours: the typed reference.
+pub fn expect<T: Payload>(result: Outcome) -> Outcome<Ref<T>> {
+    let object = result?;
+    let py = object.py();
+    object
+        .clone()
+        .into_ref::<T>()
+        .map_err(|_| Raised::type_error(py, format!("unexpected object {}", object.bind())))
+}

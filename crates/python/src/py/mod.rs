@@ -1,0 +1,20 @@
+//! The toolbox under everything else: references, calls, errors, and the builder of raw types.
+//!
+//! This folder alone may use `unsafe` and CPython's C API; what it offers is safe. It knows nothing of loops or futures.
+
+pub mod args;
+pub mod bytes;
+pub mod call;
+pub mod cell;
+pub mod context;
+pub mod coroutine;
+mod dealloc;
+pub mod errors;
+pub mod freelist;
+pub mod gc;
+pub mod imports;
+pub mod instance;
+pub mod object;
+pub mod slots;
+pub mod thread;
+mod trampoline;

@@ -1,0 +1,356 @@
+//! The builder of raw types: Rust functions become slots, methods and attributes of a heap type.
+//!
+//! A function is handed over as a value and kept as a type: every slot is a trampoline (`trampoline.rs`) that is generic
+//! over the function it calls.
+#![allow(unsafe_code, reason = "makes types from C tables")]
+
+use std::ffi::{CStr, c_int, c_void};
+use std::mem::offset_of;
+
+use pyo3::{Python, ffi};
+
+use super::args::Args;
+use super::coroutine::Sent;
+use super::dealloc::dealloc;
+use super::errors::Outcome;
+use super::instance::{Instance, Payload, Ref, TypeSlot};
+use super::object::Obj;
+use super::trampoline::{
+    am_send, call, class_method1, clear, compare, finalize, getter, hash, initialise, iternext,
+    method, method0, method1, new, setter, traverse, unary,
+};
+
+/// How the interpreter compares (`tp_richcompare`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Comparison {
+    /// `<`
+    Less,
+    /// `<=`
+    LessOrEqual,
+    /// `==`
+    Equal,
+    /// `!=`
+    NotEqual,
+    /// `>`
+    Greater,
+    /// `>=`
+    GreaterOrEqual,
+}
+
+/// Collects the parts of a type and makes it.
+pub struct TypeBuilder<T: Payload> {
+    name: &'static CStr,
+    doc: &'static CStr,
+    base: Option<&'static TypeSlot>,
+    flags: u64,
+    slots: Vec<ffi::PyType_Slot>,
+    methods: Vec<ffi::PyMethodDef>,
+    attributes: Vec<ffi::PyGetSetDef>,
+    members: Vec<ffi::PyMemberDef>,
+    payload: std::marker::PhantomData<T>,
+}
+
+impl<T: Payload> TypeBuilder<T> {
+    /// A type called `name` ("package.Class") with the docstring `doc`.
+    pub fn new(name: &'static CStr, doc: &'static CStr) -> Self {
+        let mut builder = Self {
+            name,
+            doc,
+            base: None,
+            flags: ffi::Py_TPFLAGS_DEFAULT as u64 | ffi::Py_TPFLAGS_HAVE_GC as u64,
+            slots: Vec::new(),
+            methods: Vec::new(),
+            attributes: Vec::new(),
+            members: Vec::new(),
+            payload: std::marker::PhantomData,
+        };
+        builder.slot(ffi::Py_tp_dealloc, dealloc::<T> as *mut c_void);
+        builder.slot(ffi::Py_tp_traverse, traverse::<T> as *mut c_void);
+        builder.slot(ffi::Py_tp_clear, clear::<T> as *mut c_void);
+        builder
+    }
+
+    fn slot(&mut self, slot: c_int, function: *mut c_void) {
+        self.slots.push(ffi::PyType_Slot {
+            slot,
+            pfunc: function,
+        });
+    }
+
+    /// Derives from the type in `base`, whose payload `T` must begin with (see `Derived`).
+    pub fn base(mut self, base: &'static TypeSlot) -> Self {
+        self.base = Some(base);
+        self
+    }
+
+    /// Lets Python derive from the type.
+    pub fn subclassable(mut self) -> Self {
+        self.flags |= ffi::Py_TPFLAGS_BASETYPE as u64;
+        self
+    }
+
+    /// `T(...)`: starts from a blank payload, then `init` is `__init__`.
+    pub fn constructor<F>(mut self, init: F) -> Self
+    where
+        F: Fn(&Ref<T>, Args<'_>) -> Outcome<()> + Copy + 'static,
+    {
+        let _ = init;
+        self.slot(ffi::Py_tp_new, new::<T> as *mut c_void);
+        self.slot(ffi::Py_tp_init, initialise::<T, F> as *mut c_void);
+        self
+    }
+
+    /// Only Rust makes instances; calling the type is a TypeError.
+    pub fn no_constructor(mut self) -> Self {
+        self.flags |= ffi::Py_TPFLAGS_DISALLOW_INSTANTIATION as u64;
+        self
+    }
+
+    /// Weak references, kept in the payload's field at `offset`.
+    pub fn weak_references(mut self, offset: usize) -> Self {
+        self.members.push(offset_member(
+            c"__weaklistoffset__",
+            offset_of!(Instance<T>, payload) + offset,
+        ));
+        self
+    }
+
+    /// A `__dict__`, kept in the payload's field at `offset`.
+    pub fn instance_dict(mut self, offset: usize) -> Self {
+        self.members.push(offset_member(
+            c"__dictoffset__",
+            offset_of!(Instance<T>, payload) + offset,
+        ));
+        self.attributes.push(ffi::PyGetSetDef {
+            name: c"__dict__".as_ptr(),
+            get: Some(ffi::PyObject_GenericGetDict),
+            set: Some(ffi::PyObject_GenericSetDict),
+            doc: std::ptr::null(),
+            closure: std::ptr::null_mut(),
+        });
+        self
+    }
+
+    /// `tp_finalize`, which is `Payload::finalize`.
+    pub fn finalizer(mut self) -> Self {
+        self.slot(ffi::Py_tp_finalize, finalize::<T> as *mut c_void);
+        self
+    }
+
+    /// `repr(self)`.
+    pub fn repr<F: Fn(&Ref<T>) -> Outcome + Copy + 'static>(mut self, f: F) -> Self {
+        let _ = f;
+        self.slot(ffi::Py_tp_repr, unary::<T, F> as *mut c_void);
+        self
+    }
+
+    /// `iter(self)`, and with it `yield from self`.
+    pub fn iter<F: Fn(&Ref<T>) -> Outcome + Copy + 'static>(mut self, f: F) -> Self {
+        let _ = f;
+        self.slot(ffi::Py_tp_iter, unary::<T, F> as *mut c_void);
+        self
+    }
+
+    /// `self.__await__()`.
+    pub fn awaiting<F: Fn(&Ref<T>) -> Outcome + Copy + 'static>(mut self, f: F) -> Self {
+        let _ = f;
+        self.slot(ffi::Py_am_await, unary::<T, F> as *mut c_void);
+        self
+    }
+
+    /// `next(self)` and `PyIter_Send(self, value)`: one step of an awaitable.
+    pub fn step<F>(mut self, f: F) -> Self
+    where
+        F: Fn(&Ref<T>, &Obj) -> Outcome<Sent> + Copy + 'static,
+    {
+        let _ = f;
+        self.slot(ffi::Py_tp_iternext, iternext::<T, F> as *mut c_void);
+        self.slot(ffi::Py_am_send, am_send::<T, F> as *mut c_void);
+        self
+    }
+
+    /// `self(*args)`.
+    pub fn callable<F: Fn(&Ref<T>, Args<'_>) -> Outcome + Copy + 'static>(mut self, f: F) -> Self {
+        let _ = f;
+        self.slot(ffi::Py_tp_call, call::<T, F> as *mut c_void);
+        self
+    }
+
+    /// Comparisons; `None` means `NotImplemented`.
+    pub fn compare<F>(mut self, f: F) -> Self
+    where
+        F: Fn(&Ref<T>, &Obj, Comparison) -> Outcome<Option<bool>> + Copy + 'static,
+    {
+        let _ = f;
+        self.slot(ffi::Py_tp_richcompare, compare::<T, F> as *mut c_void);
+        self
+    }
+
+    /// `hash(self)`.
+    pub fn hash<F: Fn(&Ref<T>) -> Outcome<isize> + Copy + 'static>(mut self, f: F) -> Self {
+        let _ = f;
+        self.slot(ffi::Py_tp_hash, hash::<T, F> as *mut c_void);
+        self
+    }
+
+    /// A method with arguments. `doc` begins with the signature line ("name($self, a, /)\n--\n\n").
+    pub fn method<F>(mut self, name: &'static CStr, doc: &'static CStr, f: F) -> Self
+    where
+        F: Fn(&Ref<T>, Args<'_>) -> Outcome + Copy + 'static,
+    {
+        let _ = f;
+        self.methods.push(ffi::PyMethodDef {
+            ml_name: name.as_ptr(),
+            ml_meth: ffi::PyMethodDefPointer {
+                PyCFunctionFastWithKeywords: method::<T, F>,
+            },
+            ml_flags: ffi::METH_FASTCALL | ffi::METH_KEYWORDS,
+            ml_doc: doc.as_ptr(),
+        });
+        self
+    }
+
+    /// A method without arguments.
+    pub fn method0<F>(mut self, name: &'static CStr, doc: &'static CStr, f: F) -> Self
+    where
+        F: Fn(&Ref<T>) -> Outcome + Copy + 'static,
+    {
+        let _ = f;
+        self.methods.push(ffi::PyMethodDef {
+            ml_name: name.as_ptr(),
+            ml_meth: ffi::PyMethodDefPointer {
+                PyCFunction: method0::<T, F>,
+            },
+            ml_flags: ffi::METH_NOARGS,
+            ml_doc: doc.as_ptr(),
+        });
+        self
+    }
+
+    /// A method with one positional argument.
+    pub fn method1<F>(mut self, name: &'static CStr, doc: &'static CStr, f: F) -> Self
+    where
+        F: Fn(&Ref<T>, &Obj) -> Outcome + Copy + 'static,
+    {
+        let _ = f;
+        self.methods.push(ffi::PyMethodDef {
+            ml_name: name.as_ptr(),
+            ml_meth: ffi::PyMethodDefPointer {
+                PyCFunction: method1::<T, F>,
+            },
+            ml_flags: ffi::METH_O,
+            ml_doc: doc.as_ptr(),
+        });
+        self
+    }
+
+    /// A class method with one positional argument.
+    pub fn class_method1<F>(mut self, name: &'static CStr, doc: &'static CStr, f: F) -> Self
+    where
+        F: Fn(&Obj, &Obj) -> Outcome + Copy + 'static,
+    {
+        let _ = f;
+        self.methods.push(ffi::PyMethodDef {
+            ml_name: name.as_ptr(),
+            ml_meth: ffi::PyMethodDefPointer {
+                PyCFunction: class_method1::<F>,
+            },
+            ml_flags: ffi::METH_O | ffi::METH_CLASS,
+            ml_doc: doc.as_ptr(),
+        });
+        self
+    }
+
+    /// A read-only attribute.
+    pub fn getter<F>(mut self, name: &'static CStr, doc: &'static CStr, f: F) -> Self
+    where
+        F: Fn(&Ref<T>) -> Outcome + Copy + 'static,
+    {
+        let _ = f;
+        self.attributes.push(ffi::PyGetSetDef {
+            name: name.as_ptr(),
+            get: Some(getter::<T, F>),
+            set: None,
+            doc: doc.as_ptr(),
+            closure: std::ptr::null_mut(),
+        });
+        self
+    }
+
+    /// An attribute that can be set; the setter gets `None` when it is deleted.
+    pub fn attribute<G, S>(
+        mut self,
+        name: &'static CStr,
+        doc: &'static CStr,
+        get: G,
+        set: S,
+    ) -> Self
+    where
+        G: Fn(&Ref<T>) -> Outcome + Copy + 'static,
+        S: Fn(&Ref<T>, Option<&Obj>) -> Outcome<()> + Copy + 'static,
+    {
+        let _ = (get, set);
+        self.attributes.push(ffi::PyGetSetDef {
+            name: name.as_ptr(),
+            get: Some(getter::<T, G>),
+            set: Some(setter::<T, S>),
+            doc: doc.as_ptr(),
+            closure: std::ptr::null_mut(),
+        });
+        self
+    }
+
+    /// Makes the type, keeps it in `T::TYPE` and returns it.
+    ///
+    /// # Errors
+    /// Whatever the interpreter finds wrong.
+    pub fn build(mut self, py: Python<'_>) -> Outcome {
+        self.slot(ffi::Py_tp_doc, self.doc.as_ptr() as *mut c_void);
+        if !self.methods.is_empty() {
+            let table = leak_table(self.methods.split_off(0));
+            self.slot(ffi::Py_tp_methods, table);
+        }
+        if !self.attributes.is_empty() {
+            let table = leak_table(self.attributes.split_off(0));
+            self.slot(ffi::Py_tp_getset, table);
+        }
+        if !self.members.is_empty() {
+            let table = leak_table(self.members.split_off(0));
+            self.slot(ffi::Py_tp_members, table);
+        }
+        self.slot(0, std::ptr::null_mut());
+        let mut spec = ffi::PyType_Spec {
+            name: self.name.as_ptr(),
+            basicsize: c_int::try_from(size_of::<Instance<T>>()).expect("payloads are small"),
+            itemsize: 0,
+            flags: u32::try_from(self.flags).expect("type flags fit in 32 bits"),
+            slots: self.slots.as_mut_ptr(),
+        };
+        let base = self
+            .base
+            .map_or(std::ptr::null_mut(), |base| base.object(py).into_ptr());
+        // SAFETY: `spec` and its zero-ended slot table are alive during the call; the tables inside it are leaked; the
+        // reference to the base is given away and kept by the new type.
+        let type_ =
+            unsafe { Obj::from_result(ffi::PyType_FromSpecWithBases(&raw mut spec, base)) }?;
+        T::TYPE.fill(type_.clone());
+        Ok(type_)
+    }
+}
+
+fn offset_member(name: &'static CStr, offset: usize) -> ffi::PyMemberDef {
+    ffi::PyMemberDef {
+        name: name.as_ptr(),
+        type_code: ffi::Py_T_PYSSIZET,
+        offset: isize::try_from(offset).expect("payloads are small"),
+        flags: ffi::Py_READONLY,
+        doc: std::ptr::null(),
+    }
+}
+
+/// A C table lives as long as its type, that is for good; it ends with a zeroed entry.
+fn leak_table<D>(mut table: Vec<D>) -> *mut c_void {
+    // SAFETY: the definition structs are plain C data for which all zeroes is the end mark.
+    table.push(unsafe { std::mem::zeroed() });
+    Box::leak(table.into_boxed_slice()).as_mut_ptr().cast()
+}

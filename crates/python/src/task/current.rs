@@ -1,0 +1,98 @@
+//! `asyncio.current_task()`: telling asyncio which task runs, as late as possible.
+//!
+//! Setting and resetting the current task around every step costs more than the step (55 ns). Here it is set before a
+//! step and left until something else than a step runs: one dict store per step up to Python 3.13, one call from 3.14,
+//! and nothing where a task runs twice in a row. A finished task is withdrawn at once, so that nothing keeps it alive.
+
+use pyo3::intern;
+use pyo3::types::{PyAnyMethods, PyDict, PyDictMethods};
+
+use super::task::TaskData;
+use crate::handle::schedule::{LoopRef, Scheduler};
+use crate::py::call;
+use crate::py::errors::Outcome;
+use crate::py::imports;
+use crate::py::instance::Ref;
+use crate::py::object::Obj;
+
+/// Makes `task` the current task of its loop, which is running.
+///
+/// # Errors
+/// None in practice.
+#[inline]
+pub fn publish(scheduler: &Ref<Scheduler>, task: &Ref<TaskData>) -> Outcome<()> {
+    if scheduler.current.holds(task.as_obj()) {
+        return Ok(());
+    }
+    store(scheduler, task.as_obj())?;
+    scheduler.current.set(Some(task.as_obj().clone()));
+    Ok(())
+}
+
+/// No task runs any more.
+///
+/// # Errors
+/// None in practice.
+#[inline]
+pub fn withdraw(scheduler: &Ref<Scheduler>) -> Outcome<()> {
+    if scheduler.current.is_some() {
+        let task = scheduler.current.take();
+        remove(scheduler)?;
+        drop(task);
+    }
+    Ok(())
+}
+
+/// The same for a loop that may be any.
+///
+/// # Errors
+/// None in practice.
+pub fn withdraw_of(loop_: &LoopRef) -> Outcome<()> {
+    match loop_.object().downcast::<Scheduler>() {
+        Some(scheduler) => withdraw(scheduler),
+        None => Ok(()),
+    }
+}
+
+fn store(scheduler: &Ref<Scheduler>, task: &Obj) -> Outcome<()> {
+    let py = task.py();
+    match imports::current_tasks(py) {
+        Some(current) => Ok(current
+            .bind()
+            .cast::<PyDict>()?
+            .set_item(scheduler.as_obj().bind(), task.bind())?),
+        None => call::call(imports::swap_current_task(py), [scheduler.as_obj(), task]).map(drop),
+    }
+}
+
+fn remove(scheduler: &Ref<Scheduler>) -> Outcome<()> {
+    let py = scheduler.py();
+    match imports::current_tasks(py) {
+        Some(current) => {
+            let current = current.bind().cast::<PyDict>()?;
+            // Somebody may have emptied it (`_leave_task` from outside); then there is nothing to do.
+            if current.contains(scheduler.as_obj().bind())? {
+                current.del_item(scheduler.as_obj().bind())?;
+            }
+            Ok(())
+        }
+        None => call::call(
+            imports::swap_current_task(py),
+            [scheduler.as_obj(), &Obj::none(py)],
+        )
+        .map(drop),
+    }
+}
+
+/// `_swap_current_task`, for the eager step inside another task.
+///
+/// # Errors
+/// RuntimeError when the loop is not the running one (3.14).
+pub fn swap(loop_: &Obj, task: &Obj) -> Outcome {
+    let py = loop_.py();
+    call::method(
+        imports::tasks(py),
+        intern!(py, "_swap_current_task"),
+        [loop_, task],
+    )
+}

@@ -1,0 +1,51 @@
+"""The event loop as Python sees it: the native loop, and asyncio's abstract class behind it.
+
+What is cold, and word for word the same in every Python, is not written twice: the default exception
+handler, the shutdown of executors and asynchronous generators, and the look-up of names are the
+methods of the running Python's own loop. They work on the attributes of ours.
+"""
+
+import asyncio
+import warnings
+from asyncio import base_events
+
+from . import _asyncioxide
+
+_BASE = base_events.BaseEventLoop
+
+
+class Server(asyncio.AbstractServer):
+    """Returned by ``loop.create_server()``; see :class:`asyncio.Server`."""
+
+
+class EventLoop(_asyncioxide.EventLoop, asyncio.AbstractEventLoop):
+    """The event loop. See :class:`asyncio.AbstractEventLoop` for its methods.
+
+    ``poll_every_turn=True`` makes every turn look at the file descriptors, as stock asyncio does; by
+    default up to 32 turns within 100 microseconds share a look while callbacks chain.
+    """
+
+    call_exception_handler = _BASE.call_exception_handler
+    default_exception_handler = _BASE.default_exception_handler
+    getaddrinfo = _BASE.getaddrinfo
+    getnameinfo = _BASE.getnameinfo
+    shutdown_asyncgens = _BASE.shutdown_asyncgens
+    shutdown_default_executor = _BASE.shutdown_default_executor
+    _asyncgen_finalizer_hook = _BASE._asyncgen_finalizer_hook
+    _asyncgen_firstiter_hook = _BASE._asyncgen_firstiter_hook
+    _do_shutdown = _BASE._do_shutdown
+    _getaddrinfo_debug = _BASE._getaddrinfo_debug
+
+    def __del__(self, _warn=warnings.warn):
+        if not self.is_closed():
+            _warn(f"unclosed event loop {self!r}", ResourceWarning, source=self)
+            if not self.is_running():
+                self.close()
+
+
+def new_event_loop(*, poll_every_turn: bool = False) -> EventLoop:
+    """Return a new event loop.
+
+    poll_every_turn: look at the file descriptors in every turn, as stock asyncio does.
+    """
+    return EventLoop(poll_every_turn=poll_every_turn)
