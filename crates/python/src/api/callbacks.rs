@@ -8,7 +8,7 @@ use crate::event_loop::core::EventLoopData;
 use crate::handle::handle::{self, Arguments, HandleData};
 use crate::handle::schedule::{Due, Entry, Phase};
 use crate::handle::timer_handle;
-use crate::py::args::{Args, Signature};
+use crate::py::args::{Args, Signature, no_arguments};
 use crate::py::call;
 use crate::py::errors::{Outcome, Raised};
 use crate::py::imports;
@@ -44,10 +44,13 @@ pub fn methods(builder: TypeBuilder<EventLoopData>) -> TypeBuilder<EventLoopData
               call_soon() for other threads and signal handlers: wakes the loop. Returns a Handle.",
             call_soon_threadsafe,
         )
-        .method0(
+        .method(
             c"time",
             c"time($self, /)\n--\n\nThe loop's clock in seconds: time.monotonic().",
-            |this| Ok(Obj::from(PyFloat::new(this.py(), now()))),
+            |this, args| {
+                no_arguments(this.py(), "BaseEventLoop.time", args)?;
+                Ok(Obj::from(PyFloat::new(this.py(), now())))
+            },
         )
         .method1(
             c"_timer_handle_cancelled",
@@ -88,7 +91,7 @@ impl<'a> Request<'a> {
         };
         let Some((callback, rest)) = args.positional().get(skip..).and_then(<[Obj]>::split_first)
         else {
-            return Err(method.missing(py, args.positional().len()));
+            return Err(method.missing(py, args));
         };
         Ok(Self {
             callback,
@@ -100,42 +103,31 @@ impl<'a> Request<'a> {
 
 /// What differs between the scheduling methods in error texts.
 struct Method {
-    name: &'static str,
-    required: &'static [&'static str],
+    required: Signature<2>,
     keywords: Signature<1>,
 }
 
 impl Method {
-    const fn new(name: &'static str, required: &'static [&'static str]) -> Self {
+    const fn new(name: &'static str, required: [&'static str; 2], count: usize) -> Self {
         Self {
-            name,
-            required,
+            required: Signature::new(name, required, count, count),
             keywords: Signature::new(name, ["context"], 0, 0),
         }
     }
 
-    fn missing(&self, py: Python<'_>, given: usize) -> Raised {
-        let missing: Vec<String> = self.required[given..]
-            .iter()
-            .map(|name| format!("'{name}'"))
-            .collect();
-        let plural = if missing.len() == 1 { "" } else { "s" };
-        let (count, list) = (missing.len(), missing.join(" and "));
-        // Methods of a Python class are named with it.
-        let name = self.name;
-        Raised::type_error(
-            py,
-            format!(
-                "BaseEventLoop.{name}() missing {count} required positional argument{plural}: {list}"
-            ),
-        )
+    /// The TypeError for the positional arguments that are not there.
+    fn missing(&self, py: Python<'_>, args: Args<'_>) -> Raised {
+        match self.required.bind(py, args.without_keywords()) {
+            Err(raised) => raised,
+            Ok(_) => Raised::type_error(py, "a callback is missing"),
+        }
     }
 }
 
-static CALL_SOON: Method = Method::new("call_soon", &["callback"]);
-static CALL_LATER: Method = Method::new("call_later", &["delay", "callback"]);
-static CALL_AT: Method = Method::new("call_at", &["when", "callback"]);
-static CALL_SOON_THREADSAFE: Method = Method::new("call_soon_threadsafe", &["callback"]);
+static CALL_SOON: Method = Method::new("BaseEventLoop.call_soon", ["callback", ""], 1);
+static CALL_LATER: Method = Method::new("BaseEventLoop.call_later", ["delay", "callback"], 2);
+static CALL_AT: Method = Method::new("BaseEventLoop.call_at", ["when", "callback"], 2);
+static CALL_SOON_THREADSAFE: Method = Method::new("BaseEventLoop.call_soon_threadsafe", ["callback", ""], 1);
 
 #[inline]
 fn call_soon(this: &Ref<EventLoopData>, args: Args<'_>) -> Outcome {

@@ -5,6 +5,7 @@ use pyo3::types::{PyAnyMethods, PyFloat};
 
 use crate::event_loop::core::EventLoopData;
 use crate::event_loop::hooks;
+use crate::py::args::no_arguments;
 use crate::py::call;
 use crate::py::errors::{Outcome, Raised};
 use crate::py::instance::Ref;
@@ -14,10 +15,12 @@ use crate::py::slots::TypeBuilder;
 /// Adds this file's methods.
 pub fn methods(builder: TypeBuilder<EventLoopData>) -> TypeBuilder<EventLoopData> {
     builder
-        .method0(
-            c"get_debug",
+        .method(c"get_debug",
             c"get_debug($self, /)\n--\n\nWhether debug mode is on.",
-            |this| Ok(Obj::bool(this.py(), this.base.is_debug())),
+            |this, args| {
+                no_arguments(this.py(), "BaseEventLoop.get_debug", args)?;
+                Ok(Obj::bool(this.py(), this.base.is_debug()))
+            },
         )
         .method1(
             c"set_debug",

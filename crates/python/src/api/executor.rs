@@ -5,7 +5,7 @@ use pyo3::types::{PyAnyMethods, PyDict, PyDictMethods, PyTuple};
 
 use super::callbacks::check_callback;
 use crate::event_loop::core::EventLoopData;
-use crate::py::args::Args;
+use crate::py::args::{Args, leading};
 use crate::py::call;
 use crate::py::errors::{Outcome, Raised};
 use crate::py::imports;
@@ -64,16 +64,8 @@ fn check_default_executor(this: &Ref<EventLoopData>) -> Outcome<()> {
 
 fn run_in_executor(this: &Ref<EventLoopData>, args: Args<'_>) -> Outcome {
     let py = this.py();
-    let [executor, function, ..] = args.positional() else {
-        let text = "run_in_executor() missing required positional arguments: 'executor' and 'func'";
-        return Err(Raised::type_error(py, text));
-    };
-    if args.has_keywords() {
-        return Err(Raised::type_error(
-            py,
-            "run_in_executor() takes no keyword arguments",
-        ));
-    }
+    let ([executor, function], _rest) =
+        leading(py, "BaseEventLoop.run_in_executor", ["executor", "func"], args)?;
     this.base.check_closed(py)?;
     if this.base.is_debug() {
         check_callback(this, function, "run_in_executor")?;

@@ -9,7 +9,7 @@ use super::signals;
 use crate::event_loop::core::EventLoopData;
 use crate::event_loop::{hooks, run};
 use crate::handle::schedule::Phase;
-use crate::py::args::{Args, Signature};
+use crate::py::args::{Args, Signature, no_arguments};
 use crate::py::call;
 use crate::py::errors::{Outcome, Raised};
 use crate::py::imports;
@@ -21,29 +21,36 @@ use crate::py::slots::TypeBuilder;
 pub fn methods(builder: TypeBuilder<EventLoopData>) -> TypeBuilder<EventLoopData> {
     builder
         .constructor(initialise)
-        .method0(
+        .method(
             c"run_forever",
             c"run_forever($self, /)\n--\n\nRun until stop() is called.",
-            |this| run::run_forever(this).map(|()| Obj::none(this.py())),
+            |this, args| {
+                no_arguments(this.py(), "BaseEventLoop.run_forever", args)?;
+                run::run_forever(this).map(|()| Obj::none(this.py()))
+            },
         )
-        .method1(
+        .method(
             c"run_until_complete",
-            c"run_until_complete($self, future, /)\n--\n\nRun until the future (or coroutine) is done; its result.",
-            run::run_until_complete,
+            c"run_until_complete($self, future)\n--\n\nRun until the future (or coroutine) is done; its result.",
+            run_until_complete,
         )
-        .method0(
+        .method(
             c"stop",
             c"stop($self, /)\n--\n\nStop after the present turn: what is ready now still runs.",
-            |this| {
+            |this, args| {
+                no_arguments(this.py(), "BaseEventLoop.stop", args)?;
                 this.own.stopping.set(true);
                 Ok(Obj::none(this.py()))
             },
         )
-        .method0(c"close", c"close($self, /)\n--\n\nFree everything the loop holds. It must not be running.", close)
-        .method0(c"is_running", c"is_running($self, /)\n--\n\nWhether the loop runs.", |this| {
+        .method(
+            c"close", c"close($self, /)\n--\n\nFree everything the loop holds. It must not be running.", close)
+        .method(c"is_running", c"is_running($self, /)\n--\n\nWhether the loop runs.", |this, args| {
+                no_arguments(this.py(), "BaseEventLoop.is_running", args)?;
             Ok(Obj::bool(this.py(), this.base.is_running()))
         })
-        .method0(c"is_closed", c"is_closed($self, /)\n--\n\nWhether close() was called.", |this| {
+        .method(c"is_closed", c"is_closed($self, /)\n--\n\nWhether close() was called.", |this, args| {
+                no_arguments(this.py(), "BaseEventLoop.is_closed", args)?;
             Ok(Obj::bool(this.py(), this.base.phase() == Phase::Closed))
         })
         .method0(c"_check_closed", c"_check_closed($self, /)\n--\n\nRuntimeError if the loop is closed.", |this| {
@@ -78,6 +85,7 @@ pub fn methods(builder: TypeBuilder<EventLoopData>) -> TypeBuilder<EventLoopData
             },
         )
         .repr(repr)
+        .on_assignment(assigned)
 }
 
 fn thread_id(this: &Ref<EventLoopData>) -> Outcome {
@@ -86,6 +94,13 @@ fn thread_id(this: &Ref<EventLoopData>) -> Outcome {
         Phase::Running(thread) => Ok(Obj::from(pyo3::types::PyInt::new(py, thread))),
         _ => Ok(Obj::none(py)),
     }
+}
+
+fn run_until_complete(this: &Ref<EventLoopData>, args: Args<'_>) -> Outcome {
+    const SIGNATURE: Signature<1> = Signature::new("BaseEventLoop.run_until_complete", ["future"], 1, 1);
+    let py = this.py();
+    let [future] = SIGNATURE.bind(py, args)?;
+    run::run_until_complete(this, future.unwrap_or(&Obj::none(py)))
 }
 
 fn initialise(this: &Ref<EventLoopData>, args: Args<'_>) -> Outcome<()> {
@@ -112,8 +127,10 @@ fn initialise(this: &Ref<EventLoopData>, args: Args<'_>) -> Outcome<()> {
     this.own
         .own_clock
         .set(overrides(this, intern!(py, "time"))? || overrides(this, intern!(py, "call_at"))?);
-    this.base
-        .open(driver, overrides(this, intern!(py, "call_soon"))?);
+    if overrides(this, intern!(py, "call_soon"))? {
+        this.base.set_patched();
+    }
+    this.base.open(driver);
     let debug = call::method(imports::coroutines(py), intern!(py, "_is_debug_mode"), [])?;
     this.base.set_debug(debug.bind().is_truthy()?);
     Ok(())
@@ -127,9 +144,19 @@ fn overrides(this: &Ref<EventLoopData>, name: &Bound<'_, PyString>) -> Outcome<b
     Ok(!own.getattr(name)?.is(native.bind().getattr(name)?))
 }
 
+/// Somebody assigned to an attribute of the loop: a replaced method is from now on asked like a subclass's own.
+fn assigned(this: &Ref<EventLoopData>, name: &Obj) {
+    match name.bind().extract::<&str>() {
+        Ok("call_soon") => this.base.set_patched(),
+        Ok("call_at" | "time") => this.own.own_clock.set(true),
+        _ => {}
+    }
+}
+
 /// `BaseEventLoop.close`, and the Unix loop's: signal handlers are removed, the default executor is told to end.
-fn close(this: &Ref<EventLoopData>) -> Outcome {
+fn close(this: &Ref<EventLoopData>, args: Args<'_>) -> Outcome {
     let py = this.py();
+    no_arguments(py, "_UnixSelectorEventLoop.close", args)?;
     match this.base.phase() {
         Phase::Running(_) => {
             return Err(Raised::runtime_error(

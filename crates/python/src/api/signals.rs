@@ -10,7 +10,7 @@ use pyo3::{Python, intern};
 use crate::event_loop::core::EventLoopData;
 use crate::event_loop::hooks;
 use crate::handle::handle::{self, Arguments};
-use crate::py::args::Args;
+use crate::py::args::{Args, leading};
 use crate::py::call;
 use crate::py::errors::{Outcome, Raised};
 use crate::py::imports;
@@ -38,11 +38,8 @@ pub fn methods(builder: TypeBuilder<EventLoopData>) -> TypeBuilder<EventLoopData
 
 fn add_signal_handler(this: &Ref<EventLoopData>, args: Args<'_>) -> Outcome {
     let py = this.py();
-    let [signal, callback, rest @ ..] = args.positional() else {
-        let text =
-            "add_signal_handler() missing required positional arguments: 'sig' and 'callback'";
-        return Err(Raised::type_error(py, text));
-    };
+    let ([signal, callback], rest) =
+        leading(py, "_UnixSelectorEventLoop.add_signal_handler", ["sig", "callback"], args)?;
     refuse_coroutines(callback)?;
     check_signal(signal)?;
     this.base.check_closed(py)?;

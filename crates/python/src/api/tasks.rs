@@ -5,7 +5,7 @@ use pyo3::{Python, intern};
 
 use crate::event_loop::core::EventLoopData;
 use crate::future::future;
-use crate::py::args::{Args, Signature};
+use crate::py::args::{Args, Signature, no_arguments};
 use crate::py::call;
 use crate::py::errors::{Outcome, Raised};
 use crate::py::imports;
@@ -17,10 +17,13 @@ use crate::task::task;
 /// Adds this file's methods.
 pub fn methods(builder: TypeBuilder<EventLoopData>) -> TypeBuilder<EventLoopData> {
     builder
-        .method0(
+        .method(
             c"create_future",
             c"create_future($self, /)\n--\n\nA pending Future of this loop.",
-            |this| future::make(this.upcast()).map(Ref::into_obj),
+            |this, args| {
+                no_arguments(this.py(), "BaseEventLoop.create_future", args)?;
+                future::make(this.upcast()).map(Ref::into_obj)
+            },
         )
         .method(
             c"create_task",
@@ -71,7 +74,7 @@ fn set_task_factory(this: &Ref<EventLoopData>, factory: &Obj) -> Outcome {
 #[inline]
 fn create_task(this: &Ref<EventLoopData>, args: Args<'_>) -> Outcome {
     const SIGNATURE: Signature<3> =
-        Signature::new("create_task", ["coro", "name", "context"], 1, 1);
+        Signature::new("BaseEventLoop.create_task", ["coro", "name", "context"], 1, 1);
     let py = this.py();
     if let Some(factory) = this.own.task_factory.get() {
         this.base.check_closed(py)?;
@@ -124,7 +127,7 @@ fn keyword_dict<'py>(py: Python<'py>, args: Args<'_>) -> Outcome<pyo3::Bound<'py
 /// Calls a task factory with exactly what the running Python's own loop passes.
 fn from_factory(this: &Ref<EventLoopData>, factory: &Obj, args: Args<'_>) -> Outcome {
     const SIGNATURE: Signature<3> =
-        Signature::new("create_task", ["coro", "name", "context"], 1, 1);
+        Signature::new("BaseEventLoop.create_task", ["coro", "name", "context"], 1, 1);
     let py = this.py();
     if py.version_info() >= (3, 14) {
         let coro = args

@@ -10,7 +10,7 @@ use reactor::sys::Fd;
 use crate::event_loop::core::EventLoopData;
 use crate::handle::handle::{self, Arguments, HandleData};
 use crate::handle::schedule::{Entry, Scheduler, Source};
-use crate::py::args::Args;
+use crate::py::args::{Args, leading};
 use crate::py::cell::Slot;
 use crate::py::errors::{Outcome, Raised};
 use crate::py::gc::Visitor;
@@ -24,22 +24,22 @@ pub fn methods(builder: TypeBuilder<EventLoopData>) -> TypeBuilder<EventLoopData
         .method(
             c"add_reader",
             c"add_reader($self, fd, callback, /, *args)\n--\n\nCall callback(*args) whenever fd can be read.",
-            |this, args| add(this, args, "add_reader", Side::Reader),
+            |this, args| add(this, args, "BaseSelectorEventLoop.add_reader", Side::Reader),
         )
         .method(
             c"add_writer",
             c"add_writer($self, fd, callback, /, *args)\n--\n\nCall callback(*args) whenever fd can be written.",
-            |this, args| add(this, args, "add_writer", Side::Writer),
+            |this, args| add(this, args, "BaseSelectorEventLoop.add_writer", Side::Writer),
         )
-        .method1(
+        .method(
             c"remove_reader",
-            c"remove_reader($self, fd, /)\n--\n\nStop watching fd for reading. False if it was not watched.",
-            |this, fd| remove(this, fd, Side::Reader),
+            c"remove_reader($self, fd)\n--\n\nStop watching fd for reading. False if it was not watched.",
+            |this, args| remove(this, args, "BaseSelectorEventLoop.remove_reader", Side::Reader),
         )
-        .method1(
+        .method(
             c"remove_writer",
-            c"remove_writer($self, fd, /)\n--\n\nStop watching fd for writing. False if it was not watched.",
-            |this, fd| remove(this, fd, Side::Writer),
+            c"remove_writer($self, fd)\n--\n\nStop watching fd for writing. False if it was not watched.",
+            |this, args| remove(this, args, "BaseSelectorEventLoop.remove_writer", Side::Writer),
         )
 }
 
@@ -112,10 +112,10 @@ impl Source for Watch {
 ///
 /// # Errors
 /// ValueError for what is no descriptor.
-pub fn fd_of(object: &Obj) -> Outcome<i32> {
+pub fn fd_of(object: &Obj) -> Outcome<i64> {
     let py = object.py();
     let number = match object.bind().cast::<pyo3::types::PyInt>() {
-        Ok(number) => number.extract::<i64>()?,
+        Ok(number) => number.extract::<i64>().map_err(|_| too_large())?,
         Err(_) => object
             .bind()
             .call_method0(intern!(py, "fileno"))
@@ -123,13 +123,13 @@ pub fn fd_of(object: &Obj) -> Outcome<i32> {
             .and_then(|number| number.extract::<i64>())
             .or_else(|error| invalid_object(py, object, &error))?,
     };
-    match i32::try_from(number) {
-        Ok(fd) if fd >= 0 => Ok(fd),
-        _ => Err(Raised::value_error(
+    if number < 0 {
+        return Err(Raised::value_error(
             py,
             format!("Invalid file descriptor: {number}"),
-        )),
+        ));
     }
+    Ok(number)
 }
 
 fn invalid_object(py: Python<'_>, object: &Obj, error: &pyo3::PyErr) -> pyo3::PyResult<i64> {
@@ -169,19 +169,15 @@ fn refuse_transports(this: &Ref<EventLoopData>, fd: i32) -> Outcome<()> {
     }
 }
 
-fn add(this: &Ref<EventLoopData>, args: Args<'_>, method: &str, side: Side) -> Outcome {
+/// What the selector says about a number that no descriptor can have.
+fn too_large() -> Raised {
+    Raised::from(pyo3::exceptions::PyOverflowError::new_err("Python int too large to convert to C int"))
+}
+
+fn add(this: &Ref<EventLoopData>, args: Args<'_>, method: &'static str, side: Side) -> Outcome {
     let py = this.py();
-    let [fd, callback, rest @ ..] = args.positional() else {
-        let text = format!("{method}() missing required positional arguments: 'fd' and 'callback'");
-        return Err(Raised::type_error(py, text));
-    };
-    if args.has_keywords() {
-        return Err(Raised::type_error(
-            py,
-            format!("{method}() takes no keyword arguments"),
-        ));
-    }
-    let fd = fd_of(fd)?;
+    let ([fd, callback], rest) = leading(py, method, ["fd", "callback"], args)?;
+    let fd = i32::try_from(fd_of(fd)?).map_err(|_| too_large())?;
     refuse_transports(this, fd)?;
     this.base.check_closed(py)?;
     let handle = handle::make(this.upcast(), callback, Arguments::of(rest), None)?;
@@ -227,9 +223,13 @@ fn watch(this: &Ref<EventLoopData>, fd: i32, side: Side, handle: Ref<HandleData>
     }
 }
 
-fn remove(this: &Ref<EventLoopData>, fd: &Obj, side: Side) -> Outcome {
+fn remove(this: &Ref<EventLoopData>, args: Args<'_>, method: &'static str, side: Side) -> Outcome {
     let py = this.py();
-    let fd = fd_of(fd)?;
+    let ([fd], _none) = leading(py, method, ["fd"], args)?;
+    // A number that no descriptor can have is not watched.
+    let Ok(fd) = i32::try_from(fd_of(fd)?) else {
+        return Ok(Obj::bool(py, false));
+    };
     refuse_transports(this, fd)?;
     let Some(driver) = this.base.driver() else {
         return Ok(Obj::bool(py, false));

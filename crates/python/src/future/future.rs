@@ -25,11 +25,6 @@ use crate::py::slots::TypeBuilder;
 #[inline]
 pub fn make(scheduler: &Ref<crate::handle::schedule::Scheduler>) -> Outcome<Ref<FutureData>> {
     let py = scheduler.py();
-    if scheduler.is_patched() {
-        let future = Ref::alloc(py, FutureData::new(None), None)?;
-        initialise_for(&future, scheduler.as_obj())?;
-        return Ok(future);
-    }
     let future = Ref::alloc(
         py,
         FutureData::new(Some(scheduler.clone())),
@@ -84,13 +79,22 @@ fn initialise(this: &Ref<FutureData>, args: Args<'_>) -> Outcome<()> {
     initialise_for(this, &loop_or_current(py, loop_)?)
 }
 
+/// What reads the outcome of a future without `__init__` is told in asyncio's other way.
+fn ensure_readable(this: &Ref<FutureData>) -> Outcome<()> {
+    let py = this.py();
+    if this.has_loop() {
+        return Ok(());
+    }
+    Err(Raised::of(imports::invalid_state_error(py), "Future object is not initialized."))
+}
+
 fn result(this: &Ref<FutureData>) -> Outcome {
-    this.ensure_alive(this.py())?;
+    ensure_readable(this)?;
     this.result(this.py())
 }
 
 fn exception(this: &Ref<FutureData>) -> Outcome {
-    this.ensure_alive(this.py())?;
+    ensure_readable(this)?;
     this.exception(this.py())
 }
 
@@ -360,7 +364,8 @@ fn private_attributes(builder: TypeBuilder<FutureData>) -> TypeBuilder<FutureDat
                 )
             },
             |this, message| {
-                this.set_cancel_message(message);
+                let message = message.ok_or_else(|| cannot_delete(this.py()))?;
+                this.set_cancel_message(Some(message));
                 Ok(())
             },
         )

@@ -206,13 +206,19 @@ impl FutureData {
         self.log_traceback.set(false);
     }
 
+    /// Whether `__init__` has run.
+    #[inline]
+    pub fn has_loop(&self) -> bool {
+        self.scheduler.is_some() || self.rare().is_some_and(|rare| rare.foreign_loop.is_some())
+    }
+
     /// RuntimeError when `__init__` has not run.
     ///
     /// # Errors
     /// `RuntimeError('Future object is not initialized.')`.
     #[inline]
     pub fn ensure_alive(&self, py: Python<'_>) -> Outcome<()> {
-        if self.scheduler.is_some() || self.rare().is_some_and(|rare| rare.foreign_loop.is_some()) {
+        if self.has_loop() {
             return Ok(());
         }
         Err(Raised::runtime_error(
@@ -436,7 +442,7 @@ impl FutureData {
     fn schedule(&self, this: &Obj, callback: Callback) -> Outcome<()> {
         let py = this.py();
         match self.loop_ref() {
-            Some(LoopRef::Native(scheduler)) => {
+            Some(LoopRef::Native(scheduler)) if !scheduler.is_patched() => {
                 scheduler.check_closed(py)?;
                 if scheduler.is_debug() {
                     scheduler.check_thread(py)?;
@@ -444,9 +450,9 @@ impl FutureData {
                 scheduler.push(callback.entry(this.clone()));
                 Ok(())
             }
-            Some(LoopRef::Foreign(loop_)) => {
+            Some(loop_) => {
                 let (callback, context) = callback.parts()?;
-                schedule::call_soon(&loop_, &callback, Some(this), &context)
+                schedule::call_soon(loop_.object(), &callback, Some(this), &context)
             }
             None => self.ensure_alive(py),
         }

@@ -240,11 +240,15 @@ impl Payload for Scheduler {
 }
 
 impl Scheduler {
-    /// Gives the loop its driver. `patched` says that a Python subclass overrides `call_soon`, so nothing may go past it.
-    pub fn open(&self, driver: LoopDriver, patched: bool) {
+    /// Gives the loop its driver.
+    pub fn open(&self, driver: LoopDriver) {
         *self.driver.borrow_mut() = Some(Rc::new(driver));
-        self.patched.set(patched);
         self.phase.set(Phase::Idle);
+    }
+
+    /// A subclass or somebody's assignment has replaced `call_soon`, so nothing may go past it.
+    pub fn set_patched(&self) {
+        self.patched.set(true);
     }
 
     /// The driver; none before `__init__` and after `close`.
@@ -429,9 +433,9 @@ fn closed(py: Python<'_>) -> Raised {
 /// How a future or task reaches its loop.
 #[derive(Clone)]
 pub enum LoopRef {
-    /// One of ours, whose queue we may use directly.
+    /// One of ours, whose queue we may use directly (unless it is patched).
     Native(Ref<Scheduler>),
-    /// Any other loop, or one of ours with an overridden `call_soon`: everything goes through its methods.
+    /// Any other loop: everything goes through its methods.
     Foreign(Obj),
 }
 
@@ -440,8 +444,8 @@ impl LoopRef {
     #[inline]
     pub fn of(loop_: &Obj) -> Self {
         match loop_.downcast::<Scheduler>() {
-            Some(scheduler) if !scheduler.is_patched() => Self::Native(scheduler.clone()),
-            _ => Self::Foreign(loop_.clone()),
+            Some(scheduler) => Self::Native(scheduler.clone()),
+            None => Self::Foreign(loop_.clone()),
         }
     }
 

@@ -66,6 +66,15 @@ impl<'a> Args<'a> {
         self.positional
     }
 
+    /// The positional arguments alone.
+    pub fn without_keywords(self) -> Self {
+        Self {
+            keywords: &[],
+            names: None,
+            ..self
+        }
+    }
+
     /// Whether keywords were given.
     #[inline]
     pub fn has_keywords(&self) -> bool {
@@ -179,8 +188,10 @@ impl<const N: usize> Signature<N> {
     }
 
     fn too_many(&self, py: Python<'_>, given: usize) -> Raised {
-        let (function, most) = (self.function, self.positional);
-        let least = self.required;
+        let function = self.function;
+        // A method of a Python class, which is what the texts are modelled on, counts its `self`.
+        let receiver = usize::from(function.contains('.'));
+        let (least, most, given) = (self.required + receiver, self.positional + receiver, given + receiver);
         let takes = match (most, least) {
             (most, least) if most == least => format!("{most} positional argument{}", plural(most)),
             (most, least) => format!("from {least} to {most} positional arguments"),
@@ -212,6 +223,34 @@ impl<const N: usize> Signature<N> {
             ),
         )
     }
+}
+
+/// For a method without parameters, under the name that asyncio's own texts give it ("BaseEventLoop.stop").
+///
+/// # Errors
+/// TypeError when there are arguments.
+#[inline]
+pub fn no_arguments(py: Python<'_>, function: &'static str, args: Args<'_>) -> Outcome<()> {
+    if args.positional.is_empty() && args.names.is_none() {
+        return Ok(());
+    }
+    Signature::<0>::new(function, [], 0, 0).bind(py, args).map(|[]| ())
+}
+
+/// The leading arguments of a call whose rest belongs to a callback: `names` tells what they are.
+///
+/// # Errors
+/// TypeError when one is missing, or for any keyword.
+pub fn leading<'a, const N: usize>(
+    py: Python<'_>,
+    function: &'static str,
+    names: [&'static str; N],
+    args: Args<'a>,
+) -> Outcome<([&'a Obj; N], &'a [Obj])> {
+    let signature = Signature::new(function, names, N, N);
+    let (leading, rest) = args.positional.split_at(args.positional.len().min(N));
+    let bound = signature.bind(py, Args { positional: leading, ..args })?;
+    Ok((bound.map(|value| value.expect("every parameter is required, so `bind` found it")), rest))
 }
 
 fn plural(count: usize) -> &'static str {

@@ -121,8 +121,13 @@ pub(in crate::py) fn stop_iteration(value: Obj) {
         return;
     }
     reset_stop_iteration(reused, value);
-    // SAFETY: `reused` is a live exception instance; the indicator takes its own reference.
-    unsafe { ffi::PyErr_SetObject(ffi::PyExc_StopIteration, reused) };
+    // Restored, not raised: raising would make the exception being handled its context and keep that alive.
+    // SAFETY: a static exception class, never freed.
+    let class = unsafe { ffi::Py_NewRef(ffi::PyExc_StopIteration) };
+    // SAFETY: `reused` is a live exception instance.
+    let instance = unsafe { ffi::Py_NewRef(reused) };
+    // SAFETY: gives the two new references away.
+    unsafe { ffi::PyErr_Restore(class, instance, std::ptr::null_mut()) };
 }
 
 /// Puts `value` into the reused instance, which nobody else refers to, and forgets its last use.

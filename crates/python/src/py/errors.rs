@@ -6,7 +6,7 @@
 
 use std::any::Any;
 
-use pyo3::exceptions::{PyRuntimeError, PySystemError, PyTypeError, PyValueError};
+use pyo3::exceptions::{PyOSError, PyRuntimeError, PySystemError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 
 use super::object::Obj;
@@ -79,14 +79,13 @@ impl Raised {
         PyErr::fetch(py).write_unraisable(py, at.map(Obj::bind));
     }
 
-    /// `OSError` of the kernel's errno, so that Python picks the subclass.
+    /// `OSError(errno, strerror)`, which picks the subclass.
     pub fn os_error(py: Python<'_>, error: &std::io::Error) -> Self {
-        Self::set(
-            py,
-            PyErr::from(std::io::Error::from_raw_os_error(
-                error.raw_os_error().unwrap_or(0),
-            )),
-        )
+        let errno = error.raw_os_error().unwrap_or(0);
+        match super::imports::os(py).bind().call_method1("strerror", (errno,)) {
+            Ok(text) => Self::set(py, PyOSError::new_err((errno, text.unbind()))),
+            Err(failed) => Self::set(py, failed),
+        }
     }
 
     fn set(py: Python<'_>, error: PyErr) -> Self {

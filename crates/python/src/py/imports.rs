@@ -83,6 +83,8 @@ imports! {
     signal = "signal";
     /// the module `sys`
     sys = "sys";
+    /// the module `os`
+    os = "os";
     /// the module `threading`
     threading = "threading";
     /// the module `traceback`

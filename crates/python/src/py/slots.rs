@@ -16,7 +16,7 @@ use super::errors::Outcome;
 use super::instance::{Instance, Payload, Ref, TypeSlot};
 use super::object::Obj;
 use super::trampoline::{
-    am_send, call, class_method1, clear, compare, finalize, getter, hash, initialise, iternext,
+    am_send, assign, call, class_method1, clear, compare, finalize, getter, hash, initialise, iternext,
     method, method0, method1, new, setter, traverse, unary,
 };
 
@@ -183,6 +183,13 @@ impl<T: Payload> TypeBuilder<T> {
     {
         let _ = f;
         self.slot(ffi::Py_tp_richcompare, compare::<T, F> as *mut c_void);
+        self
+    }
+
+    /// Sets attributes as every object does, and then tells `observer` the name.
+    pub fn on_assignment<F: Fn(&Ref<T>, &Obj) + Copy + 'static>(mut self, observer: F) -> Self {
+        let _ = observer;
+        self.slot(ffi::Py_tp_setattro, assign::<T, F> as *mut c_void);
         self
     }
 

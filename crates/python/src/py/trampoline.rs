@@ -404,3 +404,29 @@ where
         Err(Raised { .. }) => -1,
     }
 }
+
+pub(super) unsafe extern "C" fn assign<T: Payload, F>(
+    object: *mut ffi::PyObject,
+    name: *mut ffi::PyObject,
+    value: *mut ffi::PyObject,
+) -> c_int
+where
+    F: Fn(&Ref<T>, &Obj) + Copy + 'static,
+{
+    // SAFETY: the arguments of `tp_setattro`, passed on.
+    let status = unsafe { ffi::PyObject_GenericSetAttr(object, name, value) };
+    if status < 0 {
+        return status;
+    }
+    let body = || {
+        // SAFETY: called with an instance of `T`.
+        let this = unsafe { receiver::<T>(&object) };
+        // SAFETY: the name is alive during the call.
+        the::<F>()(this, unsafe { Obj::ref_from(&name) });
+        Ok(())
+    };
+    match guard(attached(), body) {
+        Ok(()) => 0,
+        Err(Raised { .. }) => -1,
+    }
+}

@@ -10,7 +10,7 @@ use pyo3::{Python, intern};
 use super::{cancel, eager, registry, wakeup};
 use crate::future::future::{initialise_for, loop_or_current};
 use crate::future::state::FutureData;
-use crate::handle::schedule::{LoopRef, Scheduler};
+use crate::handle::schedule::Scheduler;
 use crate::py::args::{Args, Signature};
 use crate::py::call;
 use crate::py::cell::Slot;
@@ -204,18 +204,11 @@ pub fn make(
 ) -> Outcome<Ref<TaskData>> {
     let py = scheduler.py();
     let mut fields = TaskData::blank();
-    let task = if scheduler.is_patched() {
-        let task = Ref::alloc(py, fields, None)?;
-        initialise_for(&task.base, scheduler.as_obj())?;
-        task
-    } else {
-        fields.base = FutureData::new(Some(scheduler.clone()));
-        let task = Ref::alloc(py, fields, Some(&scheduler.pools.tasks))?;
-        if scheduler.is_debug() {
-            task.base.remember_source(py)?;
-        }
-        task
-    };
+    fields.base = FutureData::new(Some(scheduler.clone()));
+    let task = Ref::alloc(py, fields, Some(&scheduler.pools.tasks))?;
+    if scheduler.is_debug() {
+        task.base.remember_source(py)?;
+    }
     task.fill(coro, name, context)?;
     wakeup::step_soon(&task, None)?;
     registry::register(&task)?;
@@ -448,12 +441,4 @@ fn attributes(builder: TypeBuilder<TaskData>) -> TypeBuilder<TaskData> {
             c"The callback that resumes the task.",
             wakeup::wakeup_callable,
         )
-}
-
-/// The loop of a task, when it is ours.
-pub fn scheduler_of(task: &Ref<TaskData>) -> Option<Ref<Scheduler>> {
-    match task.base.loop_ref() {
-        Some(LoopRef::Native(scheduler)) => Some(scheduler),
-        _ => None,
-    }
 }

@@ -66,7 +66,7 @@ impl Payload for TaskCallback {
 pub fn step_soon(task: &Ref<TaskData>, exception: Option<Obj>) -> Outcome<()> {
     let py = task.py();
     match task.base.loop_ref() {
-        Some(LoopRef::Native(scheduler)) => {
+        Some(LoopRef::Native(scheduler)) if !scheduler.is_patched() => {
             scheduler.check_closed(py)?;
             if scheduler.is_debug() {
                 scheduler.check_thread(py)?;
@@ -74,9 +74,9 @@ pub fn step_soon(task: &Ref<TaskData>, exception: Option<Obj>) -> Outcome<()> {
             scheduler.push(Entry::Step(task.as_obj().clone(), exception));
             Ok(())
         }
-        Some(LoopRef::Foreign(loop_)) => {
+        Some(loop_) => {
             let callback = callable(task, Purpose::Step, exception)?;
-            schedule::call_soon(&loop_, &callback, None, &task.context()?)
+            schedule::call_soon(loop_.object(), &callback, None, &task.context()?)
         }
         None => task.base.ensure_alive(py),
     }

@@ -24,7 +24,11 @@
 //! skipped within two budgets ([`PollBudget`]).
 
 mod budget;
+mod policy;
+#[cfg(all(test, not(miri)))]
+mod tests;
 mod turn;
 
 pub use budget::PollBudget;
-pub use turn::{Driver, Wait};
+pub use policy::Wait;
+pub use turn::Driver;

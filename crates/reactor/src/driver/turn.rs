@@ -12,22 +12,8 @@ use crate::queue::Remote;
 use crate::sys::Fd;
 use crate::time::{Clock, Expiry, Timers};
 
-use super::PollBudget;
-
-/// How the turn is to look at its sources.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use]
-pub enum Wait {
-    /// Not at all: callbacks chain, and the budget allows it.
-    Skip,
-    /// Without waiting.
-    Poll,
-    /// Until something happens. The driver is parked: [`Driver::wait_with`] must follow.
-    Park {
-        /// At most so long; `None` when no timer runs.
-        timeout: Option<Duration>,
-    },
-}
+use super::policy::{FirstTimer, decide};
+use super::{PollBudget, Wait};
 
 /// The parts of a loop. `E` is what timers and the remote queue carry, `S` what a registered source
 /// is, `C` the clock.
@@ -54,9 +40,6 @@ pub struct Driver<E: Expiry, S: Clone, C: Clock> {
 }
 
 impl<E: Expiry, S: Clone, C: Clock> Driver<E, S, C> {
-    /// No wait is longer, `base_events.MAXIMUM_SELECT_TIMEOUT`: a day.
-    pub const MAX_TIMEOUT_NS: u64 = 24 * 3600 * 1_000_000_000;
-
     /// An empty driver with its own poller and waker.
     ///
     /// # Errors
@@ -119,25 +102,20 @@ impl<E: Expiry, S: Clone, C: Clock> Driver<E, S, C> {
         );
         let now_ns = self.clock.now_ns();
         self.now_ns.set(now_ns);
-        let timers = self.timers.borrow();
-        // A cancelled head has to be handed back, and costs a turn of the loop, but no look at the
-        // sources.
-        if (has_ready || timers.head_is_cancelled())
-            && !force
-            && self.budget.borrow_mut().spend(now_ns)
-        {
-            return Wait::Skip;
-        }
-        let deadline_ns = timers.next_deadline_ns();
-        let is_due = deadline_ns.is_some_and(|deadline_ns| deadline_ns <= now_ns);
-        if has_ready || is_due || timers.head_is_cancelled() || !self.remote.park() {
-            return Wait::Poll;
-        }
-        self.parked.set(true);
-        let timeout =
-            deadline_ns.map(|deadline_ns| (deadline_ns - now_ns).min(Self::MAX_TIMEOUT_NS));
-        Wait::Park {
-            timeout: timeout.map(Duration::from_nanos),
+        let first = self.first_timer(now_ns);
+        match decide(
+            &mut self.budget.borrow_mut(),
+            now_ns,
+            has_ready,
+            force,
+            first,
+        ) {
+            park @ Wait::Park { .. } if self.remote.park() => {
+                self.parked.set(true);
+                park
+            }
+            Wait::Park { .. } => Wait::Poll,
+            look => look,
         }
     }
 
@@ -337,8 +315,14 @@ impl<E: Expiry, S: Clone, C: Clock> Driver<E, S, C> {
         self.remote.drain(&mut entries);
         (sources, entries)
     }
-}
 
-#[cfg(test)]
-#[path = "tests.rs"]
-mod tests;
+    fn first_timer(&self, now_ns: u64) -> FirstTimer {
+        let timers = self.timers.borrow();
+        match timers.next_deadline_ns() {
+            None => FirstTimer::None,
+            Some(_) if timers.head_is_cancelled() => FirstTimer::Cancelled,
+            Some(deadline_ns) if deadline_ns <= now_ns => FirstTimer::Due,
+            Some(deadline_ns) => FirstTimer::In(deadline_ns - now_ns),
+        }
+    }
+}
