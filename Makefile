@@ -16,6 +16,9 @@ PROFILE ?= fast
 # Passed on to the program a recipe runs: make test ARGS="-k sleep -x"
 ARGS ?=
 
+# The load generator of the benches is a workspace of its own: the package never needs it.
+LOADGEN := --manifest-path benches/loadgen/Cargo.toml
+
 # Runs one recipe for each interpreter in PYTHONS; the first failure ends it.
 each = +@for python in $(PYTHONS); do $(MAKE) $(1) PYTHON="$$python"; done
 # The interpreter of the environment for PYTHON: $(call environment,<profile>,<requirement sets>)
@@ -43,8 +46,10 @@ test-one:
 .PHONY: check check-quick check-types
 check: check-quick check-types ## formatting, lints, tidy, types and stubs: clean before a commit
 	PYO3_PYTHON="$(PYTHON)" cargo clippy --quiet --locked --workspace --all-targets -- -D warnings
+	cargo clippy --quiet --locked $(LOADGEN) --target-dir target --all-targets -- -D warnings
 check-quick: ## the part of check that needs no build of the package (pre-commit runs it)
 	cargo fmt --all --check
+	cargo fmt $(LOADGEN) --check
 	cargo run --quiet --locked --package xtask -- tidy
 	@python=$(call environment,$(PROFILE),--no-package check); set -x; \
 	"$$python" -m ruff check --quiet .; \
@@ -57,6 +62,7 @@ check-types:
 .PHONY: format
 format: ## rewrite Rust and Python in the project's format
 	cargo fmt --all
+	cargo fmt $(LOADGEN)
 	@python=$(call environment,$(PROFILE),--no-package check); set -x; \
 	"$$python" -m ruff check --quiet --fix-only .; \
 	"$$python" -m ruff format --quiet .
@@ -83,12 +89,12 @@ miri: ## run the reactor's tests under Miri (nightly, with the components miri a
 loom: ## try all interleavings of the remote queue and the waker
 	RUSTFLAGS="--cfg loom $${RUSTFLAGS:-}" \
 	CARGO_TARGET_DIR="$${CARGO_TARGET_DIR:-target}/loom" \
-	cargo test --locked --release --package asyncioxide-reactor --lib loom_ $(ARGS)
+	cargo test --locked --profile fast --package asyncioxide-reactor --lib loom_ $(ARGS)
 
 .PHONY: docs
 docs: ## build the reactor's documentation; a broken link is an error
-	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items \
-	--package asyncioxide-reactor
+	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" \
+	cargo doc --locked --no-deps --document-private-items --package asyncioxide-reactor
 
 .PHONY: wheel wheel-one
 wheel: ## build a wheel into dist/ for each of PYTHONS

@@ -14,7 +14,7 @@ from . import _asyncioxide
 _BASE = base_events.BaseEventLoop
 
 
-class Server(asyncio.AbstractServer):
+class Server(_asyncioxide.Server, asyncio.AbstractServer):
     """Returned by ``loop.create_server()``; see :class:`asyncio.Server`."""
 
 
@@ -35,6 +35,7 @@ class EventLoop(_asyncioxide.EventLoop, asyncio.AbstractEventLoop):
     _asyncgen_firstiter_hook = _BASE._asyncgen_firstiter_hook
     _do_shutdown = _BASE._do_shutdown
     _getaddrinfo_debug = _BASE._getaddrinfo_debug
+    _server_class = Server
 
     def __del__(self, _warn=warnings.warn):
         if not self.is_closed():

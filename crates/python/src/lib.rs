@@ -7,6 +7,7 @@ mod future;
 mod handle;
 mod py;
 mod task;
+mod transport;
 
 use pyo3::prelude::*;
 
@@ -29,15 +30,19 @@ fn build(module: &Bound<'_, PyModule>) -> Result<(), Raised> {
     let py = module.py();
     py::imports::preload(py)?;
     prepare_stop_iteration(py)?;
+    py::backref::build(py)?;
     handle::schedule::build(py)?;
     handle::action::build(py)?;
     future::awaiting::build(py)?;
     task::wakeup::build(py)?;
-    let types: [(&str, Obj); 5] = [
+    future::coroutine::build(py)?;
+    transport::stream::build(py)?;
+    let types: [(&str, Obj); 6] = [
         ("Handle", handle::handle::build(py)?),
         ("TimerHandle", handle::timer_handle::build(py)?),
         ("Future", future::future::build(py)?),
         ("Task", task::task::build(py)?),
+        ("Server", transport::server::build(py)?),
         ("EventLoop", api::build(py)?),
     ];
     for (name, type_) in types {

@@ -198,7 +198,7 @@ mod tests {
 
         /// The model is `_FlowControlMixin`, line by line.
         #[test]
-        fn behaves_as_the_mixin(ops in prop::collection::vec(op(), 0..60)) {
+        fn behaves_as_the_mixin(ops in crate::testing::history(op(), 60)) {
             let mut flow = Flow::new();
             let (mut high, mut low, mut paused) = (65536_usize, 16384_usize, false);
             for op in ops {

@@ -1,6 +1,8 @@
 //! `call_soon`, `call_later`, `call_at`, `call_soon_threadsafe`, `time`.
 
-use pyo3::types::{PyAnyMethods, PyDict, PyDictMethods, PyFloat, PyFloatMethods, PyInt, PyTuple};
+use pyo3::types::{
+    PyAnyMethods, PyDict, PyDictMethods, PyFloat, PyFloatMethods, PyInt, PySequenceMethods, PyTuple, PyTupleMethods,
+};
 use pyo3::{Python, intern};
 use reactor::time::{Clock, Monotonic, seconds};
 
@@ -22,25 +24,25 @@ pub fn methods(builder: TypeBuilder<EventLoopData>) -> TypeBuilder<EventLoopData
     builder
         .method(
             c"call_soon",
-            c"call_soon($self, callback, /, *args, context=None)\n--\n\n\
+            c"call_soon($self, callback, *args, context=None)\n--\n\n\
               Call callback(*args) in the next turn, in the order of asking. Returns a Handle.",
             call_soon,
         )
         .method(
             c"call_later",
-            c"call_later($self, delay, callback, /, *args, context=None)\n--\n\n\
+            c"call_later($self, delay, callback, *args, context=None)\n--\n\n\
               Call callback(*args) after delay seconds. Returns a TimerHandle.",
             call_later,
         )
         .method(
             c"call_at",
-            c"call_at($self, when, callback, /, *args, context=None)\n--\n\n\
+            c"call_at($self, when, callback, *args, context=None)\n--\n\n\
               Call callback(*args) at the time when, in seconds as time() tells them. Returns a TimerHandle.",
             call_at,
         )
         .method(
             c"call_soon_threadsafe",
-            c"call_soon_threadsafe($self, callback, /, *args, context=None)\n--\n\n\
+            c"call_soon_threadsafe($self, callback, *args, context=None)\n--\n\n\
               call_soon() for other threads and signal handlers: wakes the loop. Returns a Handle.",
             call_soon_threadsafe,
         )
@@ -73,66 +75,58 @@ fn now() -> f64 {
     seconds(Monotonic.now_ns())
 }
 
-/// The parts of a scheduling call: `callback`, its arguments, `context`.
+/// The parts of a scheduling call: a time (or nothing), `callback`, its arguments, `context`.
 struct Request<'a> {
+    when: Option<&'a Obj>,
     callback: &'a Obj,
     arguments: Arguments,
     context: Option<&'a Obj>,
 }
 
 impl<'a> Request<'a> {
-    /// Divides `callback, *args, context=` after `skip` leading arguments.
+    /// Divides `callback, *args, context=None`.
     #[inline]
-    fn of(py: Python<'_>, method: &'static Method, args: Args<'a>, skip: usize) -> Outcome<Self> {
-        let [context] = if args.has_keywords() {
-            method.keywords.bind_keywords(py, args)?
-        } else {
-            [None]
+    fn without_time(py: Python<'_>, signature: &'static Signature<2>, args: Args<'a>) -> Outcome<Self> {
+        let (bound, rest) = match args.positional() {
+            [callback, rest @ ..] if !args.has_keywords() => ([Some(callback), None], rest),
+            _ => signature.bind_leading(py, args)?,
         };
-        let Some((callback, rest)) = args.positional().get(skip..).and_then(<[Obj]>::split_first)
-        else {
-            return Err(method.missing(py, args));
-        };
+        let [callback, context] = bound;
         Ok(Self {
-            callback,
+            when: None,
+            callback: callback.expect("a required parameter was bound"),
+            arguments: Arguments::of(rest),
+            context,
+        })
+    }
+
+    /// Divides `when, callback, *args, context=None`.
+    #[inline]
+    fn with_time(py: Python<'_>, signature: &'static Signature<3>, args: Args<'a>) -> Outcome<Self> {
+        let (bound, rest) = match args.positional() {
+            [when, callback, rest @ ..] if !args.has_keywords() => ([Some(when), Some(callback), None], rest),
+            _ => signature.bind_leading(py, args)?,
+        };
+        let [when, callback, context] = bound;
+        Ok(Self {
+            when,
+            callback: callback.expect("a required parameter was bound"),
             arguments: Arguments::of(rest),
             context,
         })
     }
 }
 
-/// What differs between the scheduling methods in error texts.
-struct Method {
-    required: Signature<2>,
-    keywords: Signature<1>,
-}
-
-impl Method {
-    const fn new(name: &'static str, required: [&'static str; 2], count: usize) -> Self {
-        Self {
-            required: Signature::new(name, required, count, count),
-            keywords: Signature::new(name, ["context"], 0, 0),
-        }
-    }
-
-    /// The TypeError for the positional arguments that are not there.
-    fn missing(&self, py: Python<'_>, args: Args<'_>) -> Raised {
-        match self.required.bind(py, args.without_keywords()) {
-            Err(raised) => raised,
-            Ok(_) => Raised::type_error(py, "a callback is missing"),
-        }
-    }
-}
-
-static CALL_SOON: Method = Method::new("BaseEventLoop.call_soon", ["callback", ""], 1);
-static CALL_LATER: Method = Method::new("BaseEventLoop.call_later", ["delay", "callback"], 2);
-static CALL_AT: Method = Method::new("BaseEventLoop.call_at", ["when", "callback"], 2);
-static CALL_SOON_THREADSAFE: Method = Method::new("BaseEventLoop.call_soon_threadsafe", ["callback", ""], 1);
+static CALL_SOON: Signature<2> = Signature::new("BaseEventLoop.call_soon", ["callback", "context"], 1, 1);
+static CALL_LATER: Signature<3> = Signature::new("BaseEventLoop.call_later", ["delay", "callback", "context"], 2, 2);
+static CALL_AT: Signature<3> = Signature::new("BaseEventLoop.call_at", ["when", "callback", "context"], 2, 2);
+static CALL_SOON_THREADSAFE: Signature<2> =
+    Signature::new("BaseEventLoop.call_soon_threadsafe", ["callback", "context"], 1, 1);
 
 #[inline]
 fn call_soon(this: &Ref<EventLoopData>, args: Args<'_>) -> Outcome {
     let py = this.py();
-    let request = Request::of(py, &CALL_SOON, args, 0)?;
+    let request = Request::without_time(py, &CALL_SOON, args)?;
     this.base.check_closed(py)?;
     if this.base.is_debug() {
         this.base.check_thread(py)?;
@@ -150,8 +144,9 @@ fn call_soon(this: &Ref<EventLoopData>, args: Args<'_>) -> Outcome {
 
 fn call_later(this: &Ref<EventLoopData>, args: Args<'_>) -> Outcome {
     let py = this.py();
-    let request = Request::of(py, &CALL_LATER, args, 1)?;
-    let delay = &args.positional()[0];
+    let request = Request::with_time(py, &CALL_LATER, args)?;
+    let none = Obj::none(py);
+    let delay = request.when.unwrap_or(&none);
     if delay.is_none() {
         return Err(Raised::type_error(py, "delay must not be None"));
     }
@@ -161,15 +156,16 @@ fn call_later(this: &Ref<EventLoopData>, args: Args<'_>) -> Outcome {
             .bind()
             .call_method0(intern!(py, "time"))?
             .add(delay.bind())?;
-        return through_call_at(this, Obj::from(when), args);
+        return through_call_at(this, Obj::from(when), &request);
     }
     schedule(this, now() + seconds_of(delay)?, request)
 }
 
 fn call_at(this: &Ref<EventLoopData>, args: Args<'_>) -> Outcome {
     let py = this.py();
-    let request = Request::of(py, &CALL_AT, args, 1)?;
-    let when = &args.positional()[0];
+    let request = Request::with_time(py, &CALL_AT, args)?;
+    let none = Obj::none(py);
+    let when = request.when.unwrap_or(&none);
     if when.is_none() {
         return Err(Raised::type_error(py, "when cannot be None"));
     }
@@ -207,25 +203,22 @@ fn schedule(this: &Ref<EventLoopData>, when: f64, request: Request<'_>) -> Outco
     Ok(timer.into_obj())
 }
 
-fn through_call_at(this: &Ref<EventLoopData>, when: Obj, args: Args<'_>) -> Outcome {
+/// `self.call_at(when, callback, *args, context=context)`.
+fn through_call_at(this: &Ref<EventLoopData>, when: Obj, request: &Request<'_>) -> Outcome {
     let py = this.py();
-    let mut values = vec![when];
-    values.extend_from_slice(&args.positional()[1..]);
-    let values = PyTuple::new(py, values.iter().map(Obj::bind))?;
+    let arguments = request.arguments.tuple(py)?;
+    let leading = PyTuple::new(py, [when.bind(), request.callback.bind()])?;
+    let all = leading.as_sequence().concat(arguments.bind().cast::<PyTuple>()?.as_sequence())?.to_tuple()?;
     let keywords = PyDict::new(py);
-    for (name, value) in args.keywords() {
-        keywords.set_item(name.bind(), value.bind())?;
+    if let Some(context) = request.context {
+        keywords.set_item(intern!(py, "context"), context.bind())?;
     }
-    Ok(Obj::from(this.as_obj().bind().call_method(
-        intern!(py, "call_at"),
-        values,
-        Some(&keywords),
-    )?))
+    Ok(Obj::from(this.as_obj().bind().call_method(intern!(py, "call_at"), all, Some(&keywords))?))
 }
 
 fn call_soon_threadsafe(this: &Ref<EventLoopData>, args: Args<'_>) -> Outcome {
     let py = this.py();
-    let request = Request::of(py, &CALL_SOON_THREADSAFE, args, 0)?;
+    let request = Request::without_time(py, &CALL_SOON_THREADSAFE, args)?;
     this.base.check_closed(py)?;
     if this.base.is_debug() {
         check_callback(this, request.callback, "call_soon_threadsafe")?;
@@ -240,12 +233,15 @@ fn call_soon_threadsafe(this: &Ref<EventLoopData>, args: Args<'_>) -> Outcome {
     Ok(handle.into_obj())
 }
 
-/// Hands a handle to the loop from any thread. On the loop's own thread it goes straight into the queue.
+/// Hands a handle to the loop from any thread. On the loop's own thread, or while the loop does not run, it goes straight
+/// into the queue, where it keeps its place among the `call_soon`s.
 fn post(this: &Ref<EventLoopData>, handle: &Ref<HandleData>) -> Outcome<()> {
     let py = this.py();
-    if let Phase::Running(owner) = this.base.phase()
-        && thread::ident(py) == owner
-    {
+    let is_ours = match this.base.phase() {
+        Phase::Running(owner) => thread::ident(py) == owner,
+        Phase::Blank | Phase::Idle | Phase::Closed => true,
+    };
+    if is_ours {
         this.base.push(Entry::Handle(handle.clone()));
         return Ok(());
     }

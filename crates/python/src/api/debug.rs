@@ -5,7 +5,7 @@ use pyo3::types::{PyAnyMethods, PyFloat};
 
 use crate::event_loop::core::EventLoopData;
 use crate::event_loop::hooks;
-use crate::py::args::no_arguments;
+use crate::py::args::{leading, no_arguments};
 use crate::py::call;
 use crate::py::errors::{Outcome, Raised};
 use crate::py::instance::Ref;
@@ -22,16 +22,22 @@ pub fn methods(builder: TypeBuilder<EventLoopData>) -> TypeBuilder<EventLoopData
                 Ok(Obj::bool(this.py(), this.base.is_debug()))
             },
         )
-        .method1(
+        .method(
             c"set_debug",
-            c"set_debug($self, enabled, /)\n--\n\nTurn debug mode on or off.",
-            set_debug,
+            c"set_debug($self, enabled)\n--\n\nTurn debug mode on or off.",
+            |this, args| {
+                let ([value], _none) = leading(this.py(), "BaseEventLoop.set_debug", ["enabled"], args)?;
+                set_debug(this, value)
+            },
         )
-        .method1(
+        .method(
             c"set_exception_handler",
-            c"set_exception_handler($self, handler, /)\n--\n\n\
+            c"set_exception_handler($self, handler)\n--\n\n\
               Call handler(loop, context) for errors nobody else sees; None for the default.",
-            set_exception_handler,
+            |this, args| {
+                let ([value], _none) = leading(this.py(), "BaseEventLoop.set_exception_handler", ["handler"], args)?;
+                set_exception_handler(this, value)
+            },
         )
         .method0(
             c"get_exception_handler",

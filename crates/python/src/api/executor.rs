@@ -18,14 +18,17 @@ pub fn methods(builder: TypeBuilder<EventLoopData>) -> TypeBuilder<EventLoopData
     builder
         .method(
             c"run_in_executor",
-            c"run_in_executor($self, executor, func, /, *args)\n--\n\n\
+            c"run_in_executor($self, executor, func, *args)\n--\n\n\
               Call func(*args) in an executor (None: the loop's default threads). Returns a Future.",
             run_in_executor,
         )
-        .method1(
+        .method(
             c"set_default_executor",
-            c"set_default_executor($self, executor, /)\n--\n\nThe ThreadPoolExecutor for run_in_executor(None, ...).",
-            set_default_executor,
+            c"set_default_executor($self, executor)\n--\n\nThe ThreadPoolExecutor for run_in_executor(None, ...).",
+            |this, args| {
+                let ([value], _none) = leading(this.py(), "BaseEventLoop.set_default_executor", ["executor"], args)?;
+                set_default_executor(this, value)
+            },
         )
         .method0(
             c"_check_default_executor",

@@ -1,9 +1,13 @@
 //! The event loop's methods as Python sees them, one file per subject, and the type that they make up.
 
 mod callbacks;
+mod connect;
 mod debug;
 mod executor;
 mod lifecycle;
+mod not_yet;
+mod resolve;
+mod serve;
 mod signals;
 mod tasks;
 mod watch;
@@ -34,5 +38,8 @@ pub fn build(py: Python<'_>) -> Outcome {
     let builder = watch::methods(builder);
     let builder = signals::methods(builder);
     let builder = executor::methods(builder);
+    let builder = connect::methods(builder);
+    let builder = serve::methods(builder);
+    let builder = not_yet::methods(builder);
     debug::methods(builder).build(py)
 }

@@ -23,13 +23,17 @@ pub fn methods(builder: TypeBuilder<EventLoopData>) -> TypeBuilder<EventLoopData
     builder
         .method(
             c"add_signal_handler",
-            c"add_signal_handler($self, sig, callback, /, *args)\n--\n\nCall callback(*args) when the signal arrives.",
+            c"add_signal_handler($self, sig, callback, *args)\n--\n\nCall callback(*args) when the signal arrives.",
             add_signal_handler,
         )
-        .method1(
+        .method(
             c"remove_signal_handler",
-            c"remove_signal_handler($self, sig, /)\n--\n\nGive the signal its default action back. False if it had no handler.",
-            |this, signal| Ok(Obj::bool(this.py(), remove(this, signal)?)),
+            c"remove_signal_handler($self, sig)\n--\n\nGive the signal its default action back. False if it had no handler.",
+            |this, args| {
+                let py = this.py();
+                let ([signal], _none) = leading(py, "_UnixSelectorEventLoop.remove_signal_handler", ["sig"], args)?;
+                Ok(Obj::bool(py, remove(this, signal)?))
+            },
         )
         .getter(c"_signal_handlers", c"Handles by signal number.", |this| {
             Ok(this.own.signal_handlers.get().unwrap_or_else(|| Obj::none(this.py())))

@@ -5,7 +5,7 @@ use pyo3::{Python, intern};
 
 use crate::event_loop::core::EventLoopData;
 use crate::future::future;
-use crate::py::args::{Args, Signature, no_arguments};
+use crate::py::args::{Args, Signature, leading, no_arguments};
 use crate::py::call;
 use crate::py::errors::{Outcome, Raised};
 use crate::py::imports;
@@ -31,11 +31,14 @@ pub fn methods(builder: TypeBuilder<EventLoopData>) -> TypeBuilder<EventLoopData
               Run a coroutine as a Task, made by the task factory if one is set.",
             create_task,
         )
-        .method1(
+        .method(
             c"set_task_factory",
-            c"set_task_factory($self, factory, /)\n--\n\n\
+            c"set_task_factory($self, factory)\n--\n\n\
               Make tasks with factory(loop, coro, ...); None for the loop's own.",
-            set_task_factory,
+            |this, args| {
+                let ([value], _none) = leading(this.py(), "BaseEventLoop.set_task_factory", ["factory"], args)?;
+                set_task_factory(this, value)
+            },
         )
         .method0(
             c"get_task_factory",

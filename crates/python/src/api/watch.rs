@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use pyo3::types::PyAnyMethods;
-use pyo3::{Python, intern};
+use pyo3::{Bound, PyAny, Python, intern};
 use reactor::poll::{Event, Interest};
 use reactor::sys::Fd;
 
@@ -23,12 +23,12 @@ pub fn methods(builder: TypeBuilder<EventLoopData>) -> TypeBuilder<EventLoopData
     builder
         .method(
             c"add_reader",
-            c"add_reader($self, fd, callback, /, *args)\n--\n\nCall callback(*args) whenever fd can be read.",
+            c"add_reader($self, fd, callback, *args)\n--\n\nCall callback(*args) whenever fd can be read.",
             |this, args| add(this, args, "BaseSelectorEventLoop.add_reader", Side::Reader),
         )
         .method(
             c"add_writer",
-            c"add_writer($self, fd, callback, /, *args)\n--\n\nCall callback(*args) whenever fd can be written.",
+            c"add_writer($self, fd, callback, *args)\n--\n\nCall callback(*args) whenever fd can be written.",
             |this, args| add(this, args, "BaseSelectorEventLoop.add_writer", Side::Writer),
         )
         .method(
@@ -108,31 +108,27 @@ impl Source for Watch {
     }
 }
 
-/// The number behind a descriptor argument (`selectors._fileobj_to_fd`).
+/// The number behind a descriptor argument (`selectors._fileobj_to_fd`); none when no descriptor can have it.
 ///
 /// # Errors
 /// ValueError for what is no descriptor.
-pub fn fd_of(object: &Obj) -> Outcome<i64> {
+pub fn fd_of(object: &Obj) -> Outcome<Option<i32>> {
     let py = object.py();
     let number = match object.bind().cast::<pyo3::types::PyInt>() {
-        Ok(number) => number.extract::<i64>().map_err(|_| too_large())?,
+        Ok(number) => number.clone().into_any(),
         Err(_) => object
             .bind()
             .call_method0(intern!(py, "fileno"))
             .and_then(|number| number.call_method0(intern!(py, "__int__")))
-            .and_then(|number| number.extract::<i64>())
             .or_else(|error| invalid_object(py, object, &error))?,
     };
-    if number < 0 {
-        return Err(Raised::value_error(
-            py,
-            format!("Invalid file descriptor: {number}"),
-        ));
+    if number.lt(0)? {
+        return Err(Raised::value_error(py, format!("Invalid file descriptor: {number}")));
     }
-    Ok(number)
+    Ok(number.extract::<i32>().ok())
 }
 
-fn invalid_object(py: Python<'_>, object: &Obj, error: &pyo3::PyErr) -> pyo3::PyResult<i64> {
+fn invalid_object<'py>(py: Python<'py>, object: &Obj, error: &pyo3::PyErr) -> pyo3::PyResult<Bound<'py, PyAny>> {
     use pyo3::exceptions::{PyAttributeError, PyTypeError, PyValueError};
     let expected = error.is_instance_of::<PyAttributeError>(py)
         || error.is_instance_of::<PyTypeError>(py)
@@ -177,7 +173,7 @@ fn too_large() -> Raised {
 fn add(this: &Ref<EventLoopData>, args: Args<'_>, method: &'static str, side: Side) -> Outcome {
     let py = this.py();
     let ([fd, callback], rest) = leading(py, method, ["fd", "callback"], args)?;
-    let fd = i32::try_from(fd_of(fd)?).map_err(|_| too_large())?;
+    let fd = fd_of(fd)?.ok_or_else(too_large)?;
     refuse_transports(this, fd)?;
     this.base.check_closed(py)?;
     let handle = handle::make(this.upcast(), callback, Arguments::of(rest), None)?;
@@ -211,8 +207,14 @@ fn watch(this: &Ref<EventLoopData>, fd: i32, side: Side, handle: Ref<HandleData>
             format!("File descriptor {fd} is used by the loop itself"),
         ));
     };
+    let interest = watch.interest();
     let before = watch.side(side).replace(Some(handle));
-    let changed = this.base.set_interest(py, token, watch.interest());
+    let changed = if interest == watch.interest() {
+        // The number may have been closed and used again behind our back; only a new registration can tell.
+        this.base.register(py, Fd::new(fd), interest, source.clone()).map(drop)
+    } else {
+        this.base.set_interest(py, token, watch.interest())
+    };
     if let Err(raised) = changed {
         drop(watch.side(side).replace(before));
         return Err(raised);
@@ -227,7 +229,7 @@ fn remove(this: &Ref<EventLoopData>, args: Args<'_>, method: &'static str, side:
     let py = this.py();
     let ([fd], _none) = leading(py, method, ["fd"], args)?;
     // A number that no descriptor can have is not watched.
-    let Ok(fd) = i32::try_from(fd_of(fd)?) else {
+    let Some(fd) = fd_of(fd)? else {
         return Ok(Obj::bool(py, false));
     };
     refuse_transports(this, fd)?;

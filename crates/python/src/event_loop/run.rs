@@ -35,7 +35,8 @@ pub fn run_forever(this: &Ref<EventLoopData>) -> Outcome<()> {
         return this.base.check_closed(py);
     };
     let installed = hooks::install(this)?;
-    let result = turns(this, &driver);
+    // Inside `attach`, PyO3 knows that this thread is attached and drops its own references at once.
+    let result = Python::attach(|_| turns(this, &driver));
     let exception = result.err().map(|raised| raised.take(py));
     this.own.stopping.set(false);
     this.base.set_phase(Phase::Idle);
@@ -65,6 +66,7 @@ fn turns(this: &Ref<EventLoopData>, driver: &LoopDriver) -> Outcome<()> {
 /// One turn.
 fn turn(this: &Ref<EventLoopData>, driver: &LoopDriver, is_first: bool) -> Outcome<()> {
     let scheduler = this.upcast();
+    scheduler.turn.begin();
     let stopping = this.own.stopping.get();
     let has_ready = stopping || scheduler.ready_len() > 0;
     let force = is_first
@@ -78,6 +80,9 @@ fn turn(this: &Ref<EventLoopData>, driver: &LoopDriver, is_first: bool) -> Outco
     }
     collect(this, driver)?;
     run_ready(this, driver)?;
+    if scheduler.turn.has_gathered() {
+        send_gathered(this)?;
+    }
     driver
         .finish_turn()
         .map_err(|error| Raised::os_error(this.py(), &error))
@@ -143,6 +148,18 @@ fn run_ready(this: &Ref<EventLoopData>, driver: &LoopDriver) -> Outcome<()> {
         ready::run(this, entry)?;
         if index % ENTRIES_PER_LOOK == 0 {
             give_way(this, driver)?;
+        }
+    }
+    Ok(())
+}
+
+/// Sends what transports gathered in this turn. What that makes others gather leaves now too: the loop may wait next.
+fn send_gathered(this: &Ref<EventLoopData>) -> Outcome<()> {
+    let scheduler = this.upcast();
+    current::withdraw(scheduler)?;
+    while scheduler.turn.has_gathered() {
+        for source in scheduler.turn.take_gathered() {
+            source.end_turn()?;
         }
     }
     Ok(())

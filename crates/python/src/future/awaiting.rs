@@ -97,8 +97,17 @@ fn send_method(this: &Ref<FutureIter>, value: &Obj) -> Outcome {
 
 /// `throw(type, value=None, traceback=None)`, as `FutureIter_throw`.
 fn throw(this: &Ref<FutureIter>, args: Args<'_>) -> Outcome {
+    let exception = thrown(this.py(), args)?;
+    this.future.set(None);
+    Err(Raised::raise(exception))
+}
+
+/// The exception that the arguments of a `throw` ask for.
+///
+/// # Errors
+/// TypeError for what cannot be raised; the deprecation warning of the three arguments, where it is an error.
+pub(super) fn thrown(py: Python<'_>, args: Args<'_>) -> Outcome {
     const SIGNATURE: Signature<3> = Signature::new("throw", ["type", "value", "traceback"], 3, 1);
-    let py = this.py();
     let [class, value, traceback] = SIGNATURE.bind(py, args)?;
     if args.positional().len() > 1 {
         let warn = call::attr(crate::py::imports::warnings(py), intern!(py, "warn"))?;
@@ -122,8 +131,7 @@ fn throw(this: &Ref<FutureIter>, args: Args<'_>) -> Outcome {
         }
         call::set_attr(&exception, intern!(py, "__traceback__"), &traceback)?;
     }
-    this.future.set(None);
-    Err(Raised::raise(exception))
+    Ok(exception)
 }
 
 /// The exception instance that `throw` was asked to raise.

@@ -3,13 +3,14 @@
 //! A task that waits is an entry of its own kind. It is woken through the ready queue directly; the callable that stock
 //! asyncio would show in `_callbacks` is made only when somebody looks.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 
 use pyo3::types::{PyAnyMethods, PyList, PyTuple};
 use pyo3::{Python, intern};
 
 use crate::handle::schedule::Entry;
 use crate::py::call;
+use crate::py::cell::Slot;
 use crate::py::errors::Outcome;
 use crate::py::gc::Visitor;
 use crate::py::object::Obj;
@@ -84,40 +85,68 @@ impl Callback {
     }
 }
 
-/// The entries in order.
+/// The entries in order. Nearly every future has none or one, so the rest costs one pointer until it is needed.
 #[derive(Default)]
 pub struct Callbacks {
-    first: Cell<Option<Callback>>,
-    more: RefCell<Vec<Callback>>,
+    /// The task, or the callable, of the first entry.
+    first: Slot,
+    /// The first entry's context; none for a task.
+    first_context: Slot,
+    more: Cell<Option<Box<Vec<Callback>>>>,
 }
 
 impl Callbacks {
     /// Appends an entry.
     #[inline]
     pub fn add(&self, callback: Callback) {
-        let mut more = self.more.borrow_mut();
-        match self.first.take() {
-            None if more.is_empty() => self.first.set(Some(callback)),
-            first => {
-                self.first.set(first);
-                more.push(callback);
-            }
+        if self.first.is_some() {
+            self.with_more(|more| more.push(callback));
+            return;
         }
+        self.set_first(Some(callback));
+    }
+
+    fn set_first(&self, callback: Option<Callback>) {
+        let (object, context) = match callback {
+            None => (None, None),
+            Some(Callback::Waiter(task)) => (Some(task), None),
+            Some(Callback::Call { callback, context }) => (Some(callback), Some(context)),
+        };
+        self.first_context.set(context);
+        self.first.set(object);
+    }
+
+    fn take_first(&self) -> Option<Callback> {
+        let (object, context) = (self.first.take()?, self.first_context.take());
+        Some(match context {
+            None => Callback::Waiter(object),
+            Some(context) => Callback::Call {
+                callback: object,
+                context,
+            },
+        })
+    }
+
+    /// Gives access to the entries after the first. `body` must run no Python.
+    fn with_more<R>(&self, body: impl FnOnce(&mut Vec<Callback>) -> R) -> R {
+        let mut more = self.more.take().unwrap_or_default();
+        let result = body(&mut more);
+        self.more.set((!more.is_empty()).then_some(more));
+        result
     }
 
     /// Takes all entries out: the first one, and the rest.
     #[inline]
     pub fn take(&self) -> (Option<Callback>, Vec<Callback>) {
-        let first = self.first.take();
-        (first, std::mem::take(&mut *self.more.borrow_mut()))
+        (self.take_first(), self.more.take().map_or_else(Vec::new, |more| *more))
     }
 
     /// Copies of all entries.
     pub fn snapshot(&self) -> Vec<Callback> {
-        let first = self.first.take();
+        let first = self.take_first();
         let mut all: Vec<Callback> = first.iter().cloned().collect();
-        self.first.set(first);
-        all.extend(self.more.borrow().iter().cloned());
+        self.set_first(first);
+        self.with_more(|more| all.extend(more.iter().cloned()));
         all
     }
 
@@ -140,27 +169,18 @@ impl Callbacks {
         Ok(found.len())
     }
 
-    /// Takes a waiting task out.
-    pub fn remove_waiter(&self, task: &Obj) {
-        drop(self.remove_one(&Callback::Waiter(task.clone())));
-    }
-
     fn remove_one(&self, entry: &Callback) -> Option<Callback> {
-        match self.first.take() {
-            Some(first) if first.is_same(entry) => {
-                let mut more = self.more.borrow_mut();
-                if !more.is_empty() {
-                    self.first.set(Some(more.remove(0)));
-                }
-                Some(first)
-            }
-            first => {
-                self.first.set(first);
-                let mut more = self.more.borrow_mut();
-                let index = more.iter().position(|own| own.is_same(entry))?;
-                Some(more.remove(index))
-            }
+        let first = self.take_first();
+        if first.as_ref().is_some_and(|first| first.is_same(entry)) {
+            let next = self.with_more(|more| (!more.is_empty()).then(|| more.remove(0)));
+            self.set_first(next);
+            return first;
         }
+        self.set_first(first);
+        self.with_more(|more| {
+            let index = more.iter().position(|own| own.is_same(entry))?;
+            Some(more.remove(index))
+        })
     }
 
     /// `Future._callbacks`: a list of `(callback, context)`, or None when there is none.
@@ -183,13 +203,11 @@ impl Callbacks {
 
     /// For the collector.
     pub fn visit(&self, visitor: &mut Visitor) {
-        let first = self.first.take();
-        if let Some(first) = &first {
-            first.visit(visitor);
-        }
-        self.first.set(first);
-        if let Ok(more) = self.more.try_borrow() {
+        visitor.slot(&self.first);
+        visitor.slot(&self.first_context);
+        if let Some(more) = self.more.take() {
             more.iter().for_each(|entry| entry.visit(visitor));
+            self.more.set(Some(more));
         }
     }
 }

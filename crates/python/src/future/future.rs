@@ -124,7 +124,9 @@ fn add_done_callback(this: &Ref<FutureData>, args: Args<'_>) -> Outcome {
     const SIGNATURE: Signature<2> = Signature::new("add_done_callback", ["fn", "context"], 1, 1);
     let py = this.py();
     let [callback, context] = SIGNATURE.bind(py, args)?;
-    this.ensure_alive(py)?;
+    if !this.has_loop() {
+        return Err(Raised::runtime_error(py, "uninitialized Future object"));
+    }
     let context = match context {
         Some(context) if !context.is_none() => context.clone(),
         _ => context::copy_current(py)?,

@@ -372,11 +372,8 @@ impl FutureData {
                 return Err(Raised::type_error(py, TEXT));
             }
         } else if exception.bind().is_instance(&stop)? {
-            let error = Obj::from(
-                pyo3::exceptions::PyRuntimeError::new_err(TEXT)
-                    .into_value(py)
-                    .into_bound(py),
-            );
+            let class = Obj::from(py.get_type::<pyo3::exceptions::PyRuntimeError>());
+            let error = Raised::instance(&class, TEXT)?;
             call::set_attr(&error, intern!(py, "__cause__"), &exception)?;
             call::set_attr(&error, intern!(py, "__context__"), &exception)?;
             return Ok(error);

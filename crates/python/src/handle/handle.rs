@@ -369,7 +369,7 @@ fn class(this: &Ref<HandleData>) -> Outcome {
 
 fn arguments_or_none(this: &Ref<HandleData>) -> Outcome {
     let py = this.py();
-    if this.is_cancelled() {
+    if !this.callback.is_some() {
         return Ok(Obj::none(py));
     }
     this.arguments().tuple(py)

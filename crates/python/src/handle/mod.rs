@@ -1,7 +1,7 @@
 //! Handles, and what everything above may do with a loop's queues.
 //!
 //! `handle.rs` and `timer_handle.rs` are asyncio's `Handle` and `TimerHandle`; `schedule.rs` is the loop as futures and
-//! tasks see it; `action.rs` makes a Rust closure callable from Python.
+//! tasks see it, `turn.rs` what transports share in a turn; `action.rs` makes a Rust closure callable from Python.
 
 pub mod action;
 #[expect(
@@ -11,3 +11,4 @@ pub mod action;
 pub mod handle;
 pub mod schedule;
 pub mod timer_handle;
+pub mod turn;

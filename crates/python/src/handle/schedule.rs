@@ -18,6 +18,7 @@ use reactor::time::{Expiry, Monotonic, deadline_ns};
 
 use super::handle::{Arguments, HandleData};
 use super::timer_handle::{self, TimerHandleData};
+use super::turn::Turn;
 use crate::py::call;
 use crate::py::cell::Slot;
 use crate::py::context;
@@ -94,6 +95,14 @@ pub trait Source {
     /// # Errors
     /// An exception that the loop reports.
     fn fire(&self, event: Event) -> Outcome<()>;
+
+    /// The turn ends, and the source has asked to be told (`Turn::gather`).
+    ///
+    /// # Errors
+    /// KeyboardInterrupt and SystemExit.
+    fn end_turn(&self) -> Outcome<()> {
+        Ok(())
+    }
 
     /// Shows the collector what the source holds.
     fn visit(&self, visitor: &mut Visitor);
@@ -189,6 +198,8 @@ pub struct Scheduler {
     driver: RefCell<Option<Rc<LoopDriver>>>,
     /// The free lists.
     pub pools: Pools,
+    /// What transports share.
+    pub turn: Turn,
     /// The task that asyncio was last told is running; see `task/current.rs`.
     pub current: Slot,
     /// A signal has arrived: its handler is to be put into the queue.
@@ -207,6 +218,7 @@ impl Payload for Scheduler {
             ready: RefCell::new(Ready::new()),
             driver: RefCell::new(None),
             pools: Pools::new(),
+            turn: Turn::default(),
             current: Slot::default(),
             signals_pending: Cell::new(false),
             poll_soon: Cell::new(false),
@@ -307,7 +319,8 @@ impl Scheduler {
         self.poll_soon.take()
     }
 
-    /// Registers a source with the poller.
+    /// Registers a source with the poller, under a descriptor that was just made: whoever was registered under its number
+    /// was closed behind our back and is forgotten.
     ///
     /// # Errors
     /// RuntimeError on a closed loop; OSError of epoll_ctl(2).
@@ -322,6 +335,9 @@ impl Scheduler {
             return Err(closed(py));
         };
         self.poll_soon.set(true);
+        if let Some(stale) = driver.token_of(fd) {
+            drop(driver.deregister(stale));
+        }
         driver
             .register(fd, interest, source)
             .map_err(|error| Raised::os_error(py, &error))

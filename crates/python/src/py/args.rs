@@ -66,15 +66,6 @@ impl<'a> Args<'a> {
         self.positional
     }
 
-    /// The positional arguments alone.
-    pub fn without_keywords(self) -> Self {
-        Self {
-            keywords: &[],
-            names: None,
-            ..self
-        }
-    }
-
     /// Whether keywords were given.
     #[inline]
     pub fn has_keywords(&self) -> bool {
@@ -141,18 +132,14 @@ impl<const N: usize> Signature<N> {
         }
     }
 
-    /// Binds the keywords of a call whose positional arguments belong to somebody else (`callback(*args)`).
+    /// Binds the parameters of a call that may go on with a callback's own arguments, which are given back.
     ///
     /// # Errors
-    /// TypeError for a keyword that is not a parameter.
-    pub fn bind_keywords<'a>(
-        &self,
-        py: Python<'_>,
-        args: Args<'a>,
-    ) -> Outcome<[Option<&'a Obj>; N]> {
-        let mut bound = [None; N];
-        self.bind_names(py, args, &mut bound)?;
-        Ok(bound)
+    /// As `bind`.
+    pub fn bind_leading<'a>(&self, py: Python<'_>, args: Args<'a>) -> Outcome<([Option<&'a Obj>; N], &'a [Obj])> {
+        let (leading, rest) = args.positional.split_at(args.positional.len().min(self.positional));
+        let bound = self.bind(py, Args { positional: leading, ..args })?;
+        Ok((bound, rest))
     }
 
     #[inline]
@@ -240,16 +227,14 @@ pub fn no_arguments(py: Python<'_>, function: &'static str, args: Args<'_>) -> O
 /// The leading arguments of a call whose rest belongs to a callback: `names` tells what they are.
 ///
 /// # Errors
-/// TypeError when one is missing, or for any keyword.
+/// TypeError when one is missing or unknown.
 pub fn leading<'a, const N: usize>(
     py: Python<'_>,
     function: &'static str,
     names: [&'static str; N],
     args: Args<'a>,
 ) -> Outcome<([&'a Obj; N], &'a [Obj])> {
-    let signature = Signature::new(function, names, N, N);
-    let (leading, rest) = args.positional.split_at(args.positional.len().min(N));
-    let bound = signature.bind(py, Args { positional: leading, ..args })?;
+    let (bound, rest) = Signature::new(function, names, N, N).bind_leading(py, args)?;
     Ok((bound.map(|value| value.expect("every parameter is required, so `bind` found it")), rest))
 }
 

@@ -39,8 +39,10 @@ pub(in crate::py) unsafe extern "C" fn dealloc<T: Payload>(object: *mut ffi::PyO
             return;
         }
     }
-    // SAFETY: collected types only; untracking twice (a subclass did it already) is allowed.
-    unsafe { ffi::PyObject_GC_UnTrack(object.cast()) };
+    if T::COLLECTED {
+        // SAFETY: an object of a collected type; untracking twice (a subclass did it already) is allowed.
+        unsafe { ffi::PyObject_GC_UnTrack(object.cast()) };
+    }
     let depth = DEPTH.get();
     if depth >= DEPTH_LIMIT {
         ASIDE.with_borrow_mut(|aside| aside.push((object, destroy::<T> as Destroy)));

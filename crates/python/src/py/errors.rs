@@ -9,6 +9,7 @@ use std::any::Any;
 use pyo3::exceptions::{PyOSError, PyRuntimeError, PySystemError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 
+use super::indicator;
 use super::object::Obj;
 
 /// Proof that the error indicator of this thread is set.
@@ -27,14 +28,20 @@ impl Raised {
 
     /// Sets `exception` (an instance) as the current error, with its traceback.
     pub fn raise(exception: Obj) -> Self {
-        let py = exception.py();
-        PyErr::from_value(exception.bind().clone()).restore(py);
+        indicator::put(exception);
         Self(())
     }
 
     /// Takes the exception out of the error indicator, as an instance with its traceback.
     pub fn take(self, py: Python<'_>) -> Obj {
-        Obj::from(PyErr::fetch(py).into_value(py).into_bound(py))
+        match indicator::take(py) {
+            Some(exception) => exception,
+            // A callee failed without saying why, which CPython calls a SystemError too.
+            None => {
+                let silent = Self::set(py, PySystemError::new_err("error return without exception set"));
+                indicator::take(py).unwrap_or_else(|| silent.take(py))
+            }
+        }
     }
 
     /// `TypeError(text)`.
@@ -54,11 +61,18 @@ impl Raised {
 
     /// `class(text)` for an exception class of the import table.
     pub fn of(class: &Obj, text: &str) -> Self {
-        let py = class.py();
-        match super::call::call(class, [&Obj::str(py, text)]) {
+        match Self::instance(class, text) {
             Ok(exception) => Self::raise(exception),
             Err(raised) => raised,
         }
+    }
+
+    /// An exception of `class` with `text`, made but not raised.
+    ///
+    /// # Errors
+    /// What the constructor raises.
+    pub fn instance(class: &Obj, text: &str) -> Outcome {
+        super::call::call(class, [&Obj::str(class.py(), text)])
     }
 
     /// What a caught panic becomes: `SystemError`, so that neither `except Exception` nor the loop's handler misses it.
@@ -105,6 +119,16 @@ impl From<pyo3::CastError<'_, '_>> for Raised {
     fn from(error: pyo3::CastError<'_, '_>) -> Self {
         Self::from(PyErr::from(error))
     }
+}
+
+/// Runs `body` with the pending exception, if there is one, set aside: for what happens while an error is on its way.
+pub fn set_aside<R>(py: Python<'_>, body: impl FnOnce() -> R) -> R {
+    let pending = indicator::take(py);
+    let result = body();
+    if let Some(pending) = pending {
+        indicator::put(pending);
+    }
+    result
 }
 
 /// Whether an exception instance must leave the loop instead of being reported: `KeyboardInterrupt`, `SystemExit`.

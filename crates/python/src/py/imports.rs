@@ -73,6 +73,8 @@ imports! {
     coroutines = "asyncio.coroutines";
     /// the module `asyncio.constants`
     constants = "asyncio.constants";
+    /// the module `asyncio.selector_events`
+    selector_events = "asyncio.selector_events";
     /// the module `asyncio.trsock`
     trsock = "asyncio.trsock";
     /// the `asyncio` logger
@@ -97,6 +99,8 @@ imports! {
     inspect = "inspect";
     /// the module `concurrent.futures`
     concurrent_futures = "concurrent.futures";
+    /// `ExceptionGroup`
+    exception_group = "builtins" "ExceptionGroup";
     /// `types.GenericAlias`
     generic_alias = "types" "GenericAlias";
     /// the class of generators
@@ -116,16 +120,13 @@ struct Versioned {
     task_registry: Option<TaskRegistry>,
 }
 
-/// The WeakSet in which stdlib looks for tasks that are not its own.
-pub struct TaskRegistry {
-    data: Held,
-    remove: Held,
-}
+/// The set inside the WeakSet in which stdlib looks for tasks that are not its own.
+pub struct TaskRegistry(Held);
 
 impl TaskRegistry {
-    /// The set inside it, and the callback of its weak references.
-    pub fn parts<'py>(&'py self, py: Python<'py>) -> (&'py Obj, &'py Obj) {
-        (self.data.get(py), self.remove.get(py))
+    /// The set of references.
+    pub fn get<'py>(&'py self, py: Python<'py>) -> &'py Obj {
+        self.0.get(py)
     }
 
     /// Finds the WeakSet: an attribute of `asyncio.tasks` up to 3.13, reachable only through the collector from 3.14.
@@ -169,10 +170,7 @@ impl TaskRegistry {
         if !seen {
             return Ok(None);
         }
-        Ok(Some(Self {
-            data: Held::new(Obj::from(registry.getattr("data")?)),
-            remove: Held::new(Obj::from(registry.getattr("_remove")?)),
-        }))
+        Ok(Some(Self(Held::new(Obj::from(registry.getattr("data")?)))))
     }
 }
 

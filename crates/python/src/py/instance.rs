@@ -22,6 +22,9 @@ pub trait Payload: Sized + 'static {
     /// Where the type object is kept once it is built.
     const TYPE: &'static TypeSlot;
 
+    /// Whether the collector looks after instances. A payload that refers to no object can do without.
+    const COLLECTED: bool = true;
+
     /// What `tp_new` starts with, before `__init__` has run (if it ever does).
     fn blank() -> Self;
 
@@ -143,7 +146,9 @@ impl<T: Payload> Ref<T> {
             // SAFETY: the block was an instance of this type (a list belongs to one type) and is untracked.
             Some(block) => unsafe { ffi::PyObject_Init(block, type_) },
             // SAFETY: `type_` is a ready GC type whose size is that of `Instance<T>`.
-            None => unsafe { ffi::PyObject_GC_New::<ffi::PyObject>(type_) },
+            None if T::COLLECTED => unsafe { ffi::PyObject_GC_New::<ffi::PyObject>(type_) },
+            // SAFETY: as above, for a type without the collector's header.
+            None => unsafe { ffi::PyObject_New::<ffi::PyObject>(type_) },
         };
         if raw.is_null() {
             return Err(Raised::indicated());
@@ -151,8 +156,10 @@ impl<T: Payload> Ref<T> {
         let instance: *mut Instance<T> = raw.cast();
         // SAFETY: the block is as large as `Instance<T>`; its payload is not initialised yet, so nothing is overwritten.
         unsafe { (&raw mut (*instance).payload).write(payload) };
-        // SAFETY: every field that `tp_traverse` looks at is initialised now.
-        unsafe { ffi::PyObject_GC_Track(raw.cast()) };
+        if T::COLLECTED {
+            // SAFETY: every field that `tp_traverse` looks at is initialised now.
+            unsafe { ffi::PyObject_GC_Track(raw.cast()) };
+        }
         // SAFETY: the allocation gave us one reference.
         let object = unsafe { Obj::from_owned(raw) };
         Ok(Self {

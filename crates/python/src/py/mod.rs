@@ -3,6 +3,7 @@
 //! This folder alone may use `unsafe` and CPython's C API; what it offers is safe. It knows nothing of loops or futures.
 
 pub mod args;
+pub mod backref;
 pub mod bytes;
 pub mod call;
 pub mod cell;
@@ -13,6 +14,7 @@ pub mod errors;
 pub mod freelist;
 pub mod gc;
 pub mod imports;
+mod indicator;
 pub mod instance;
 pub mod object;
 pub mod slots;

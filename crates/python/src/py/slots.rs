@@ -57,7 +57,7 @@ impl<T: Payload> TypeBuilder<T> {
             name,
             doc,
             base: None,
-            flags: ffi::Py_TPFLAGS_DEFAULT as u64 | ffi::Py_TPFLAGS_HAVE_GC as u64,
+            flags: ffi::Py_TPFLAGS_DEFAULT as u64,
             slots: Vec::new(),
             methods: Vec::new(),
             attributes: Vec::new(),
@@ -65,8 +65,11 @@ impl<T: Payload> TypeBuilder<T> {
             payload: std::marker::PhantomData,
         };
         builder.slot(ffi::Py_tp_dealloc, dealloc::<T> as *mut c_void);
-        builder.slot(ffi::Py_tp_traverse, traverse::<T> as *mut c_void);
-        builder.slot(ffi::Py_tp_clear, clear::<T> as *mut c_void);
+        if T::COLLECTED {
+            builder.flags |= ffi::Py_TPFLAGS_HAVE_GC as u64;
+            builder.slot(ffi::Py_tp_traverse, traverse::<T> as *mut c_void);
+            builder.slot(ffi::Py_tp_clear, clear::<T> as *mut c_void);
+        }
         builder
     }
 

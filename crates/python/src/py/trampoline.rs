@@ -13,6 +13,7 @@ use super::args::Args;
 use super::coroutine::{Sent, stop_iteration};
 use super::errors::{Outcome, Raised};
 use super::gc::Visitor;
+use super::indicator;
 use super::instance::{Instance, Payload, Ref};
 use super::object::Obj;
 use super::slots::Comparison;
@@ -98,7 +99,7 @@ pub(super) unsafe extern "C" fn clear<T: Payload>(object: *mut ffi::PyObject) ->
 pub(super) unsafe extern "C" fn finalize<T: Payload>(object: *mut ffi::PyObject) {
     let py = attached();
     // The object may die while an exception is on its way, which must survive what the finalizer does.
-    let pending = pyo3::PyErr::take(py);
+    let pending = indicator::take(py);
     let body = || {
         // SAFETY: called with an instance of `T`, alive during the call.
         T::finalize(unsafe { receiver::<T>(&object) });
@@ -108,7 +109,7 @@ pub(super) unsafe extern "C" fn finalize<T: Payload>(object: *mut ffi::PyObject)
         raised.unraisable(py, None);
     }
     if let Some(pending) = pending {
-        pending.restore(py);
+        indicator::put(pending);
     }
 }
 

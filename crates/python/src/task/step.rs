@@ -247,7 +247,7 @@ fn wait_for_any(task: &Ref<TaskData>, awaited: &Obj) -> Outcome<()> {
     pass_cancellation_on(task)
 }
 
-/// `cancel()` was called while the coroutine ran: what it waits for now is cancelled in its place.
+/// `cancel()` was called while the coroutine ran: what it waits for at present is cancelled in its place.
 #[inline]
 fn pass_cancellation_on(task: &Ref<TaskData>) -> Outcome<()> {
     if task.own.must_cancel.get() && cancel::cancel_waiter(task, None)? {
@@ -284,7 +284,6 @@ fn fail_soon(task: &Ref<TaskData>, before: &str, other: Option<(&str, &Obj)>) ->
 }
 
 fn fail_with(task: &Ref<TaskData>, text: &str) -> Outcome<()> {
-    let py = task.py();
-    let error = pyo3::exceptions::PyRuntimeError::new_err(text.to_owned()).into_value(py);
-    wakeup::step_soon(task, Some(Obj::from(error.into_bound(py))))
+    let class = Obj::from(task.py().get_type::<pyo3::exceptions::PyRuntimeError>());
+    wakeup::step_soon(task, Some(Raised::instance(&class, text)?))
 }

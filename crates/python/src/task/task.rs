@@ -12,6 +12,7 @@ use crate::future::future::{initialise_for, loop_or_current};
 use crate::future::state::FutureData;
 use crate::handle::schedule::Scheduler;
 use crate::py::args::{Args, Signature};
+use crate::py::backref::BackRefOwner;
 use crate::py::call;
 use crate::py::cell::Slot;
 use crate::py::context;
@@ -48,14 +49,14 @@ pub struct TaskState {
     /// `_fut_waiter`: what the task waits for.
     pub waiter: Slot,
     name: Cell<Option<Name>>,
-    /// The weak reference in asyncio's registry.
-    pub registration: Slot,
+    /// How asyncio's `all_tasks` knows the task.
+    pub registration: Cell<Option<BackRefOwner>>,
+    /// Whether asyncio was told by `_register_task`, where its set could not be found.
+    pub registered: Cell<bool>,
     /// How often `cancel` was called, less `uncancel`.
     pub cancels: Cell<u32>,
     /// `_must_cancel`: the next step throws CancelledError in.
     pub must_cancel: Cell<bool>,
-    /// Whether `_register_task` was called.
-    pub registered: Cell<bool>,
     /// `_log_destroy_pending`
     log_destroy_pending: Cell<bool>,
 }
@@ -74,10 +75,10 @@ impl Payload for TaskData {
                 context: Slot::default(),
                 waiter: Slot::default(),
                 name: Cell::new(None),
-                registration: Slot::default(),
+                registration: Cell::new(None),
+                registered: Cell::new(false),
                 cancels: Cell::new(0),
                 must_cancel: Cell::new(false),
-                registered: Cell::new(false),
                 log_destroy_pending: Cell::new(false),
             },
         }
@@ -88,7 +89,6 @@ impl Payload for TaskData {
         visitor.slot(&self.own.coro);
         visitor.slot(&self.own.context);
         visitor.slot(&self.own.waiter);
-        visitor.slot(&self.own.registration);
     }
 
     fn clear(&self) {
@@ -116,6 +116,15 @@ impl Payload for TaskData {
         self.base
             .scheduler()
             .map(|scheduler| scheduler.pools.tasks.clone())
+    }
+}
+
+impl Drop for TaskState {
+    fn drop(&mut self) {
+        // Only a registered task has something to do here, and only if it dies pending.
+        if let Some(reference) = self.registration.take() {
+            Python::attach(|py| registry::bury(py, &reference));
+        }
     }
 }
 

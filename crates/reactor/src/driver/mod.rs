@@ -25,7 +25,8 @@
 
 mod budget;
 mod policy;
-#[cfg(all(test, not(miri)))]
+#[cfg(test)]
+#[cfg(not(miri))]
 mod tests;
 mod turn;
 

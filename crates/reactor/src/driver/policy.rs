@@ -15,8 +15,8 @@ pub enum Wait {
     Skip,
     /// Without waiting.
     Poll,
-    /// Until something happens. The driver is parked: [`Driver::wait_with`](super::Driver::wait_with)
-    /// must follow.
+    /// Until something happens. The driver is parked, and
+    /// [`Driver::wait_with`](super::Driver::wait_with) must follow.
     Park {
         /// At most so long; `None` when no timer runs.
         timeout: Option<Duration>,

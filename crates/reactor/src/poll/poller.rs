@@ -15,7 +15,8 @@ use crate::sys::epoll::{Epoll, EventFlags};
 
 use super::{Events, Interest, Token, Waker};
 
-#[cfg(all(test, not(miri)))]
+#[cfg(test)]
+#[cfg(not(miri))]
 mod tests;
 
 /// An epoll instance, used level-triggered (epoll(7)), close-on-exec.

@@ -24,7 +24,8 @@ use crate::sys::Fd;
 
 use super::{Event, Interest, Poller, Token};
 
-#[cfg(all(test, not(miri)))]
+#[cfg(test)]
+#[cfg(not(miri))]
 mod tests;
 
 /// A slab of registered sources of type `S`.

@@ -49,7 +49,7 @@ impl Waker {
     }
 
     /// Blocks as the poller's wait would.
-    #[cfg(loom)]
+    #[cfg(all(loom, test))]
     pub(crate) fn wait_readable(&self) {
         self.eventfd.wait_readable();
     }

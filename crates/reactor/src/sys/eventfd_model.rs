@@ -44,6 +44,7 @@ impl EventFd {
 
     /// Blocks until the counter is not zero, as a wait on the poller would. Loom reports a deadlock
     /// when no signal comes.
+    #[cfg(test)]
     pub(crate) fn wait_readable(&self) {
         let mut count = self
             .count

@@ -6,7 +6,7 @@
 //! whatever took the number over; nothing in this crate reads or writes memory on the strength of
 //! an `Fd`.
 
-#![allow(unsafe_code)]
+#![allow(unsafe_code, reason = "a descriptor is borrowed by its number")]
 
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 

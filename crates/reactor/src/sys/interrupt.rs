@@ -1,6 +1,6 @@
 //! For tests: makes sure that a signal hits a system call.
 
-#![allow(unsafe_code)]
+#![allow(unsafe_code, reason = "pthread_kill(3) and sigaction(2) are raw calls")]
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

@@ -4,8 +4,8 @@
 //!
 //! | type | what it is | Linux |
 //! | --- | --- | --- |
-//! | [`Epoll`](epoll::Epoll) | the readiness queue | epoll(7) |
-//! | [`EventFd`](eventfd::EventFd) | a counter that makes a descriptor readable | eventfd(2) |
+//! | `Epoll` | the readiness queue | epoll(7) |
+//! | `EventFd` | a counter that makes a descriptor readable | eventfd(2) |
 //! | [`Fd`] | the name of a descriptor that somebody else owns | |
 //! | [`SignalPipe`] | where the interpreter's signal handler writes | socketpair(2) |
 //!
@@ -19,7 +19,8 @@ pub(crate) mod eventfd;
 #[path = "eventfd_model.rs"]
 pub(crate) mod eventfd;
 mod fd;
-#[cfg(all(test, not(miri)))]
+#[cfg(test)]
+#[cfg(not(miri))]
 pub(crate) mod interrupt;
 mod signal;
 

@@ -76,11 +76,8 @@ fn writes_until_the_kernel_is_full() {
     let stream = stream(&near);
     let chunk = vec![7; 1 << 16];
     let mut total = 0;
-    loop {
-        match stream.send(&chunk).unwrap() {
-            Sent::Bytes(count) => total += count,
-            Sent::WouldBlock => break,
-        }
+    while let Sent::Bytes(count) = stream.send(&chunk).unwrap() {
+        total += count;
     }
     assert_eq!(
         stream.send_vectored(&[IoSlice::new(&chunk)]).unwrap(),

@@ -189,7 +189,7 @@ proptest! {
     #![proptest_config(crate::testing::cases())]
 
     #[test]
-    fn behaves_as_a_sorted_list(ops in prop::collection::vec(op(), 0..200)) {
+    fn behaves_as_a_sorted_list(ops in crate::testing::history(op(), 200)) {
         let mut timers = Timers::new();
         let mut all: Vec<Timer> = Vec::new();
         // What is in the heap: (deadline, name); names are given in order of insertion.
@@ -219,10 +219,10 @@ proptest! {
                     prop_assert_eq!(timers.pop(now_ns).map(|timer| timer.name), expected);
                 }
                 Op::Compact => {
-                    let (out, left) = model.iter().partition(|&&(_, name)| all[name].is_cancelled());
+                    let is_cancelled = |entry: &(u64, usize)| all[entry.1].is_cancelled();
+                    let (out, left): (Vec<_>, Vec<_>) = model.into_iter().partition(is_cancelled);
                     model = left;
-                    let out: Vec<(u64, usize)> = out;
-                    let mut expected: Vec<usize> = out.iter().map(|&(_, name)| name).collect();
+                    let mut expected: Vec<usize> = out.iter().map(|entry| entry.1).collect();
                     expected.sort_unstable();
                     prop_assert_eq!(names(&timers.compact()), expected);
                 }
@@ -233,7 +233,7 @@ proptest! {
                 }
             }
             prop_assert_eq!(timers.len(), model.len());
-            prop_assert_eq!(timers.next_deadline_ns(), model.first().map(|&(deadline, _)| deadline));
+            prop_assert_eq!(timers.next_deadline_ns(), model.first().map(|entry| entry.0));
             let cancelled = model.iter().filter(|&&(_, name)| all[name].is_cancelled()).count();
             prop_assert_eq!(timers.cancelled, cancelled, "the count has drifted");
         }

@@ -248,7 +248,7 @@ proptest! {
     #![proptest_config(crate::testing::cases())]
 
     #[test]
-    fn every_source_hears_of_its_own_socket_only(ops in prop::collection::vec(op(), 0..60)) {
+    fn every_source_hears_of_its_own_socket_only(ops in crate::testing::history(op(), 60)) {
         let mut walk = Walk::new();
         for op in &ops {
             walk.apply(op);

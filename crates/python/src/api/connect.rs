@@ -1,0 +1,390 @@
+//! `create_connection`.
+//!
+//! Follows `BaseEventLoop.create_connection`: its arguments, the order of its checks, its texts.
+
+use pyo3::types::{PyAnyMethods, PyInt, PyList, PyStringMethods, PyTuple};
+use pyo3::{Python, intern};
+
+use super::not_yet::not_yet;
+use super::resolve::{Hints, check_stream, resolve};
+use crate::event_loop::core::EventLoopData;
+use crate::future::coroutine::{self, Co, Kept, KeptRef};
+use crate::future::future;
+use crate::py::args::{Args, Signature};
+use crate::py::call;
+use crate::py::errors::{Outcome, Raised};
+use crate::py::imports;
+use crate::py::instance::Ref;
+use crate::py::object::Obj;
+use crate::py::slots::TypeBuilder;
+use crate::transport::dial::{Course, Finish, OwnedSocket, os_error, parts, race};
+use crate::transport::life::{self, Opening};
+use crate::transport::listener::{is_tcp, kind};
+use crate::transport::state::StreamTransport;
+
+const NAME: &str = "BaseEventLoop.create_connection";
+
+/// The arguments; Python 3.11 does not know the last one.
+const ARGUMENTS: [&str; 15] = [
+    "protocol_factory",
+    "host",
+    "port",
+    "ssl",
+    "family",
+    "proto",
+    "flags",
+    "sock",
+    "local_addr",
+    "server_hostname",
+    "ssl_handshake_timeout",
+    "ssl_shutdown_timeout",
+    "happy_eyeballs_delay",
+    "interleave",
+    "all_errors",
+];
+
+/// Adds this file's method.
+pub fn methods(builder: TypeBuilder<EventLoopData>) -> TypeBuilder<EventLoopData> {
+    builder.method(
+        c"create_connection",
+        c"create_connection($self, protocol_factory, host=None, port=None, *, ssl=None, family=0, proto=0, flags=0, \
+          sock=None, local_addr=None, server_hostname=None, ssl_handshake_timeout=None, ssl_shutdown_timeout=None, \
+          happy_eyeballs_delay=None, interleave=None, all_errors=False)\n--\n\n\
+          Connect to a TCP server. A coroutine that gives (transport, protocol).",
+        create_connection,
+    )
+}
+
+/// What was asked for.
+struct Request {
+    loop_: KeptRef<EventLoopData>,
+    protocol_factory: Kept,
+    host: Kept,
+    port: Kept,
+    ssl: Kept,
+    family: Kept,
+    protocol: Kept,
+    flags: Kept,
+    socket: Kept,
+    local_addr: Kept,
+    server_hostname: Kept,
+    ssl_handshake_timeout: Kept,
+    ssl_shutdown_timeout: Kept,
+    happy_eyeballs_delay: Kept,
+    interleave: Kept,
+    all_errors: Kept,
+}
+
+fn create_connection(this: &Ref<EventLoopData>, args: Args<'_>) -> Outcome {
+    const SIGNATURE: Signature<15> = Signature::new(NAME, ARGUMENTS, 3, 1);
+    let py = this.py();
+    let bound = if py.version_info() >= (3, 12) {
+        SIGNATURE.bind(py, args)?
+    } else {
+        bind_3_11(py, args)?
+    };
+    let zero = Obj::from(PyInt::new(py, 0));
+    let none = Obj::none(py);
+    let given = |index: usize, default: &Obj| bound[index].unwrap_or(default).clone();
+    coroutine::make(py, "EventLoop.create_connection", |co| {
+        let keep = |index: usize, default: &Obj| co.keep(given(index, default));
+        let request = Request {
+            loop_: co.keep_ref(this.clone()),
+            protocol_factory: keep(0, &none),
+            host: keep(1, &none),
+            port: keep(2, &none),
+            ssl: keep(3, &none),
+            family: keep(4, &zero),
+            protocol: keep(5, &zero),
+            flags: keep(6, &zero),
+            socket: keep(7, &none),
+            local_addr: keep(8, &none),
+            server_hostname: keep(9, &none),
+            ssl_handshake_timeout: keep(10, &none),
+            ssl_shutdown_timeout: keep(11, &none),
+            happy_eyeballs_delay: keep(12, &none),
+            interleave: keep(13, &none),
+            all_errors: keep(14, &none),
+        };
+        connect(co, request)
+    })
+}
+
+fn bind_3_11<'a>(py: Python<'_>, args: Args<'a>) -> Outcome<[Option<&'a Obj>; 15]> {
+    let names: [&'static str; 14] = *ARGUMENTS
+        .first_chunk()
+        .expect("there are fifteen arguments");
+    let bound = Signature::new(NAME, names, 3, 1).bind(py, args)?;
+    let mut all = [None; 15];
+    all[..14].copy_from_slice(&bound);
+    Ok(all)
+}
+
+fn is_true(kept: &Kept) -> Outcome<bool> {
+    Ok(kept.get().bind().is_truthy()?)
+}
+
+impl Request {
+    /// The combinations that make no sense, in asyncio's order.
+    fn check(&self) -> Outcome<()> {
+        let loop_ = self.loop_.get();
+        let py = loop_.py();
+        let has_ssl = is_true(&self.ssl)?;
+        let refuse = |text: &str| Err(Raised::value_error(py, text));
+        if !self.server_hostname.get().is_none() && !has_ssl {
+            return refuse("server_hostname is only meaningful with ssl");
+        }
+        if self.server_hostname.get().is_none() && has_ssl && !is_true(&self.host)? {
+            return refuse("You must set server_hostname when using ssl without a host");
+        }
+        if !self.ssl_handshake_timeout.get().is_none() && !has_ssl {
+            return refuse("ssl_handshake_timeout is only meaningful with ssl");
+        }
+        if !self.ssl_shutdown_timeout.get().is_none() && !has_ssl {
+            return refuse("ssl_shutdown_timeout is only meaningful with ssl");
+        }
+        let socket = self.socket.get();
+        if !socket.is_none() {
+            check_ssl_socket(&socket)?;
+        }
+        let has_address = self.has_address();
+        if has_address && !socket.is_none() {
+            return refuse("host/port and sock can not be specified at the same time");
+        }
+        if !has_address && socket.is_none() {
+            return refuse("host and port was not specified and no sock specified");
+        }
+        if !has_address {
+            check_stream(&socket)?;
+        }
+        if has_ssl {
+            return Err(not_yet("create_connection(ssl=...)"));
+        }
+        Ok(())
+    }
+
+    fn has_address(&self) -> bool {
+        !self.host.get().is_none() || !self.port.get().is_none()
+    }
+
+    fn hints(&self) -> Hints<'_> {
+        Hints {
+            family: &self.family,
+            protocol: Some(&self.protocol),
+            flags: &self.flags,
+        }
+    }
+
+    /// `interleave`, which happy eyeballs turns on.
+    fn first_family_count(&self) -> Outcome<Option<usize>> {
+        let interleave = self.interleave.get();
+        if interleave.is_none() {
+            return Ok((!self.happy_eyeballs_delay.get().is_none()).then_some(1));
+        }
+        if !interleave.bind().is_truthy()? {
+            return Ok(None);
+        }
+        let count: i64 = interleave.bind().extract()?;
+        Ok(Some(usize::try_from(count).unwrap_or(0)))
+    }
+
+    fn delay_ns(&self) -> Outcome<Option<u64>> {
+        let delay = self.happy_eyeballs_delay.get();
+        if delay.is_none() {
+            return Ok(None);
+        }
+        Ok(reactor::time::deadline_ns(delay.bind().extract()?))
+    }
+}
+
+/// `base_events._check_ssl_socket`
+///
+/// # Errors
+/// TypeError for an SSLSocket.
+pub fn check_ssl_socket(socket: &Obj) -> Outcome<()> {
+    let py = socket.py();
+    call::method(
+        imports::base_events(py),
+        intern!(py, "_check_ssl_socket"),
+        [socket],
+    )
+    .map(drop)
+}
+
+async fn connect(co: Co, request: Request) -> Outcome {
+    request.check()?;
+    let socket = if request.has_address() {
+        dial(&co, &request).await?
+    } else {
+        OwnedSocket::new(&co, request.socket.get())
+    };
+    open(&co, &request, socket).await
+}
+
+/// Resolves the address and connects to it.
+async fn dial(co: &Co, request: &Request) -> Outcome<OwnedSocket> {
+    let address = pair(&request.host.get(), &request.port.get())?;
+    let infos = resolve(co, &request.loop_, address, request.hints()).await?;
+    if infos.is_empty() {
+        return Err(os_error("getaddrinfo() returned empty list".into()));
+    }
+    let local_addr = request.local_addr.get();
+    let local = if local_addr.is_none() {
+        None
+    } else {
+        let local = resolve(co, &request.loop_, local_addr, request.hints()).await?;
+        if local.is_empty() {
+            return Err(os_error("getaddrinfo() returned empty list".into()));
+        }
+        Some(local)
+    };
+    let addresses = match request.first_family_count()? {
+        Some(count) => interleave(infos, count)?,
+        None => infos,
+    };
+    let course = Course {
+        scheduler: co.keep_ref(request.loop_.get().upcast().clone()),
+        addresses,
+        local,
+        delay_ns: request.delay_ns()?,
+    };
+    match race(co, course).await? {
+        Finish::Connected(socket) => Ok(socket),
+        Finish::Failed(errors) => {
+            Err(merged(request.loop_.get().py(), &errors, is_true(&request.all_errors)?)?)
+        }
+    }
+}
+
+fn pair(host: &Obj, port: &Obj) -> Outcome {
+    Ok(Obj::from(PyTuple::new(
+        host.py(),
+        [host.bind(), port.bind()],
+    )?))
+}
+
+fn interleave(infos: Vec<Kept>, first_family_count: usize) -> Outcome<Vec<Kept>> {
+    let mut with_families = Vec::new();
+    for info in infos {
+        let [family, ..] = parts(&info.get())?;
+        with_families.push((family.bind().extract::<i64>()?, info));
+    }
+    Ok(reactor::net::interleave(with_families, first_family_count))
+}
+
+/// The one exception that tells of all errors.
+fn merged(py: Python<'_>, errors: &[Kept], all_errors: bool) -> Outcome<Raised> {
+    if all_errors {
+        let errors: Vec<Obj> = errors.iter().map(Kept::get).collect();
+        let list = PyList::new(py, errors.iter().map(Obj::bind))?;
+        let text = Obj::str(py, "create_connection failed");
+        let group = call::call(imports::exception_group(py), [&text, &Obj::from(list)])?;
+        return Ok(Raised::raise(group));
+    }
+    let Some(first) = errors.first() else {
+        let error = pyo3::exceptions::PyTimeoutError::new_err("create_connection failed");
+        return Ok(Raised::from(error));
+    };
+    let mut texts = Vec::new();
+    for error in errors {
+        texts.push(error.get().bind().str()?.to_string_lossy().into_owned());
+    }
+    if texts.iter().all(|text| *text == texts[0]) {
+        return Ok(Raised::raise(first.get()));
+    }
+    Ok(os_error(format!(
+        "Multiple exceptions: {}",
+        texts.join(", ")
+    )))
+}
+
+/// `_create_connection_transport`: gives the connection to a protocol.
+async fn open(co: &Co, request: &Request, socket: OwnedSocket) -> Outcome {
+    let (transport, protocol, waiter) = {
+        let opened = begin(request, &socket);
+        // A socket of the caller's stays the caller's, unless this Python closes it too.
+        let keeps_open = !request.has_address() && !closes_given_socket(request)?;
+        match opened {
+            Ok((transport, protocol, waiter)) => {
+                drop(socket.release());
+                (co.keep_ref(transport), co.keep(protocol), waiter)
+            }
+            Err(raised) => {
+                if keeps_open {
+                    drop(socket.release());
+                }
+                return Err(raised);
+            }
+        }
+    };
+    if let Err(raised) = co.wait(waiter).await {
+        let transport = transport.get();
+        let exception = raised.take(transport.py());
+        life::close_as_found(&transport)?;
+        return Err(Raised::raise(exception));
+    }
+    log_connected(request, &transport.get(), &protocol.get())?;
+    pair(transport.get().as_obj(), &protocol.get())
+}
+
+/// Python 3.14 closes a socket that never got a transport, also a given one.
+fn closes_given_socket(request: &Request) -> Outcome<bool> {
+    Ok(request.loop_.get().py().version_info() >= (3, 14))
+}
+
+fn begin(
+    request: &Request,
+    socket: &OwnedSocket,
+) -> Outcome<(Ref<StreamTransport>, Obj, Obj)> {
+    let loop_ = request.loop_.get();
+    let py = loop_.py();
+    let socket = socket.get();
+    call::method(
+        &socket,
+        intern!(py, "setblocking"),
+        [&Obj::bool(py, false)],
+    )?;
+    let protocol = call::call0(&request.protocol_factory.get())?;
+    let waiter = future::make(loop_.upcast())?.into_obj();
+    let transport = life::open(
+        loop_.upcast(),
+        &Opening {
+            socket: &socket,
+            protocol: &protocol,
+            waiter: Some(&waiter),
+            server: None,
+            is_tcp: is_tcp(&kind(&socket)?)?,
+        },
+    )?;
+    Ok((transport, protocol, waiter))
+}
+
+fn log_connected(
+    request: &Request,
+    transport: &Ref<StreamTransport>,
+    protocol: &Obj,
+) -> Outcome<()> {
+    let loop_ = request.loop_.get();
+    if !loop_.base.is_debug() {
+        return Ok(());
+    }
+    let py = loop_.py();
+    let socket = call::method(
+        transport.as_obj(),
+        intern!(py, "get_extra_info"),
+        [&Obj::str(py, "socket")],
+    )?;
+    call::method(
+        imports::logger(py),
+        intern!(py, "debug"),
+        [
+            &Obj::str(py, "%r connected to %s:%r: (%r, %r)"),
+            &socket,
+            &request.host.get(),
+            &request.port.get(),
+            transport.as_obj(),
+            protocol,
+        ],
+    )
+    .map(drop)
+}

@@ -1,0 +1,56 @@
+//! Methods of asyncio's loop that ours does not have. Each says so when it is called.
+
+use pyo3::exceptions::PyNotImplementedError;
+
+use crate::event_loop::core::EventLoopData;
+use crate::py::errors::{Outcome, Raised};
+use crate::py::slots::TypeBuilder;
+
+const DOC: &std::ffi::CStr = c"Not implemented.";
+
+/// NotImplementedError that names what is missing.
+pub fn not_yet(what: &str) -> Raised {
+    Raised::from(PyNotImplementedError::new_err(format!("EventLoop.{what}")))
+}
+
+fn refuse<T>(method: &str) -> Outcome<T> {
+    Err(not_yet(method))
+}
+
+/// Adds this file's methods.
+pub fn methods(builder: TypeBuilder<EventLoopData>) -> TypeBuilder<EventLoopData> {
+    builder
+        .method(c"start_tls", DOC, |_, _| refuse("start_tls"))
+        .method(c"connect_accepted_socket", DOC, |_, _| {
+            refuse("connect_accepted_socket")
+        })
+        .method(c"create_unix_connection", DOC, |_, _| {
+            refuse("create_unix_connection")
+        })
+        .method(c"create_unix_server", DOC, |_, _| {
+            refuse("create_unix_server")
+        })
+        .method(c"create_datagram_endpoint", DOC, |_, _| {
+            refuse("create_datagram_endpoint")
+        })
+        .method(c"connect_read_pipe", DOC, |_, _| {
+            refuse("connect_read_pipe")
+        })
+        .method(c"connect_write_pipe", DOC, |_, _| {
+            refuse("connect_write_pipe")
+        })
+        .method(c"subprocess_exec", DOC, |_, _| refuse("subprocess_exec"))
+        .method(c"subprocess_shell", DOC, |_, _| refuse("subprocess_shell"))
+        .method(c"sendfile", DOC, |_, _| refuse("sendfile"))
+        .method(c"sock_recv", DOC, |_, _| refuse("sock_recv"))
+        .method(c"sock_recv_into", DOC, |_, _| refuse("sock_recv_into"))
+        .method(c"sock_recvfrom", DOC, |_, _| refuse("sock_recvfrom"))
+        .method(c"sock_recvfrom_into", DOC, |_, _| {
+            refuse("sock_recvfrom_into")
+        })
+        .method(c"sock_sendall", DOC, |_, _| refuse("sock_sendall"))
+        .method(c"sock_sendto", DOC, |_, _| refuse("sock_sendto"))
+        .method(c"sock_connect", DOC, |_, _| refuse("sock_connect"))
+        .method(c"sock_accept", DOC, |_, _| refuse("sock_accept"))
+        .method(c"sock_sendfile", DOC, |_, _| refuse("sock_sendfile"))
+}

@@ -1,0 +1,227 @@
+//! What comes in: one event of the poller, some reads, and the protocol's methods.
+//!
+//! Whether the protocol is a `Protocol` or a `BufferedProtocol` is decided once per `set_protocol`; its methods are looked
+//! up by the first delivery and called by vectorcall from then on. Follows `_SelectorSocketTransport._read_ready`.
+
+use std::cell::Cell;
+use std::io;
+
+use pyo3::intern;
+use pyo3::types::{PyAnyMethods, PyInt};
+use reactor::{Received, Stream};
+
+use super::state::StreamTransport;
+use super::{life, report};
+use crate::py::bytes::{BufferView, bytes};
+use crate::py::call;
+use crate::py::cell::Slot;
+use crate::py::errors::{Outcome, Raised};
+use crate::py::gc::Visitor;
+use crate::py::imports;
+use crate::py::instance::Ref;
+use crate::py::object::Obj;
+
+/// One event is answered with at most so many reads of a full buffer (1 MiB), so that a peer that sends without end costs
+/// the others no more than that per turn.
+const READS_PER_EVENT: usize = 4;
+
+/// How the protocol takes bytes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// `Protocol.data_received(data)`
+    Bytes,
+    /// `BufferedProtocol.get_buffer(sizehint)` and `buffer_updated(nbytes)`
+    Buffer,
+}
+
+/// The protocol's receiving methods.
+pub struct Receiver {
+    kind: Cell<Kind>,
+    /// `data_received` or `get_buffer`, once looked up.
+    first: Slot,
+    /// `buffer_updated`, once looked up.
+    second: Slot,
+}
+
+impl Default for Receiver {
+    fn default() -> Self {
+        Self {
+            kind: Cell::new(Kind::Bytes),
+            first: Slot::default(),
+            second: Slot::default(),
+        }
+    }
+}
+
+impl Receiver {
+    /// Forgets the methods of the last protocol and looks at what the new one is.
+    ///
+    /// # Errors
+    /// What `isinstance` raises.
+    pub fn set_protocol(&self, protocol: &Obj) -> Outcome<()> {
+        let class = imports::buffered_protocol(protocol.py());
+        let kind = if protocol.bind().is_instance(class.bind())? {
+            Kind::Buffer
+        } else {
+            Kind::Bytes
+        };
+        self.kind.set(kind);
+        self.clear();
+        Ok(())
+    }
+
+    /// For the collector.
+    pub fn visit(&self, visitor: &mut Visitor) {
+        visitor.slot(&self.first);
+        visitor.slot(&self.second);
+    }
+
+    /// Lets the methods go.
+    pub fn clear(&self) {
+        self.first.set(None);
+        self.second.set(None);
+    }
+}
+
+/// The method in `slot`, looked up by the first use.
+#[inline]
+fn receiving(
+    this: &Ref<StreamTransport>,
+    slot: &Slot,
+    name: &pyo3::Bound<'_, pyo3::types::PyString>,
+) -> Outcome {
+    if let Some(method) = slot.get() {
+        return Ok(method);
+    }
+    let method = call::attr(&this.protocol_or_none(), name)?;
+    slot.set(Some(method.clone()));
+    Ok(method)
+}
+
+/// Bytes, the end of the stream or an error has come.
+///
+/// # Errors
+/// KeyboardInterrupt and SystemExit.
+#[inline]
+pub fn on_readable(this: &Ref<StreamTransport>) -> Outcome<()> {
+    match this.receiver.kind.get() {
+        Kind::Bytes => read_bytes(this),
+        Kind::Buffer => read_into_buffer(this),
+    }
+}
+
+/// What a read gave.
+enum Chunk {
+    /// So many bytes. `full`: the buffer was filled, so there may be more.
+    Data { data: Obj, full: bool },
+    Eof,
+    Nothing,
+}
+
+fn read_bytes(this: &Ref<StreamTransport>) -> Outcome<()> {
+    for _ in 0..READS_PER_EVENT {
+        let (data, full) = match read_chunk(this) {
+            Ok(Chunk::Data { data, full }) => (data, full),
+            Ok(Chunk::Nothing) => return Ok(()),
+            Ok(Chunk::Eof) => return on_eof(this),
+            Err(raised) => return read_failed(this, raised),
+        };
+        let delivered = receiving(this, &this.receiver.first, intern!(this.py(), "data_received"))
+            .and_then(|data_received| call::call(&data_received, [&data]));
+        if let Err(raised) = delivered {
+            return failed(this, raised, "data_received");
+        }
+        if !full || !this.interest().is_readable() {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// Reads into the loop's buffer and copies what came into a `bytes` of its size.
+#[inline]
+fn read_chunk(this: &Ref<StreamTransport>) -> Outcome<Chunk> {
+    let py = this.py();
+    let Some(scheduler) = this.scheduler() else {
+        return Ok(Chunk::Nothing);
+    };
+    let stream = this.stream()?;
+    scheduler.turn.with_buffer(|buffer| match stream.recv(buffer) {
+        Ok(Received::Bytes(count)) => Ok(Chunk::Data {
+            data: bytes(py, &buffer[..count])?,
+            full: count == buffer.len(),
+        }),
+        Ok(Received::Eof) => Ok(Chunk::Eof),
+        Ok(Received::WouldBlock) => Ok(Chunk::Nothing),
+        Err(error) => Err(Raised::os_error(py, &error)),
+    })
+}
+
+/// `_read_ready__get_buffer`: the protocol lends its buffer.
+fn read_into_buffer(this: &Ref<StreamTransport>) -> Outcome<()> {
+    let py = this.py();
+    let buffer = match lent_buffer(this) {
+        Ok(buffer) => buffer,
+        Err(raised) => return failed(this, raised, "get_buffer"),
+    };
+    let received = this.stream().and_then(|stream| receive_into(stream, &buffer));
+    let count = match received {
+        Ok(Received::Bytes(count)) => count,
+        Ok(Received::WouldBlock) => return Ok(()),
+        Ok(Received::Eof) => return on_eof(this),
+        Err(raised) => return read_failed(this, raised),
+    };
+    drop(buffer);
+    let updated = receiving(this, &this.receiver.second, intern!(py, "buffer_updated"))
+        .and_then(|updated| call::call(&updated, [&Obj::from(PyInt::new(py, count))]));
+    match updated {
+        Ok(_) => Ok(()),
+        Err(raised) => failed(this, raised, "buffer_updated"),
+    }
+}
+
+fn lent_buffer(this: &Ref<StreamTransport>) -> Outcome {
+    let py = this.py();
+    let get_buffer = receiving(this, &this.receiver.first, intern!(py, "get_buffer"))?;
+    let buffer = call::call(&get_buffer, [&Obj::from(PyInt::new(py, -1))])?;
+    if buffer.bind().len()? == 0 {
+        return Err(Raised::runtime_error(
+            py,
+            "get_buffer() returned an empty buffer",
+        ));
+    }
+    Ok(buffer)
+}
+
+/// `socket.recv_into(buffer)`. The view is given back before Python runs again, so that the protocol may resize.
+fn receive_into(stream: Stream, buffer: &Obj) -> Outcome<Received> {
+    let mut view = BufferView::writable(buffer)?;
+    let received: io::Result<Received> = view.with_mut(|memory| stream.recv(memory));
+    drop(view);
+    received.map_err(|error| Raised::os_error(buffer.py(), &error))
+}
+
+/// The peer has ended its side (`_read_ready__on_eof`).
+fn on_eof(this: &Ref<StreamTransport>) -> Outcome<()> {
+    let py = this.py();
+    report::log_debug(this, "%r received EOF")?;
+    let answer = call::method(&this.protocol_or_none(), intern!(py, "eof_received"), []);
+    let keep_open = match answer {
+        Ok(answer) => answer.bind().is_truthy()?,
+        Err(raised) => return failed(this, raised, "eof_received"),
+    };
+    if keep_open {
+        // The protocol may go on writing; there is nothing more to read.
+        return life::stop_reading(this);
+    }
+    life::close_as_found(this)
+}
+
+fn read_failed(this: &Ref<StreamTransport>, raised: Raised) -> Outcome<()> {
+    report::fatal_error(this, raised, "Fatal read error on socket transport")
+}
+
+fn failed(this: &Ref<StreamTransport>, raised: Raised, method: &str) -> Outcome<()> {
+    let message = format!("Fatal error: protocol.{method}() call failed.");
+    report::fatal_error(this, raised, &message)
+}

@@ -1,0 +1,342 @@
+//! How a stream transport opens, pauses and ends; `state.rs` draws the map. Follows `_SelectorTransport`.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use pyo3::intern;
+use pyo3::types::PyAnyMethods;
+use reactor::{Fd, Interest};
+
+use super::extra_info::ExtraInfo;
+use super::link::Link;
+use super::report::log_debug;
+use super::server::{self, ServerData};
+use super::state::{Life, Reading, StreamTransport};
+use super::write;
+use crate::handle::handle::{self, Arguments};
+use crate::handle::schedule::{Entry, Scheduler};
+use crate::py::call;
+use crate::py::cell::Slot;
+use crate::py::context;
+use crate::py::errors::{Outcome, Raised};
+use crate::py::imports;
+use crate::py::instance::{Payload, Ref};
+use crate::py::object::Obj;
+
+/// What a transport is made from.
+pub struct Opening<'a> {
+    /// A connected, non-blocking socket.
+    pub socket: &'a Obj,
+    /// Its protocol.
+    pub protocol: &'a Obj,
+    /// A future to be told when the protocol knows of the connection.
+    pub waiter: Option<&'a Obj>,
+    /// The server that accepted the connection.
+    pub server: Option<&'a Ref<ServerData>>,
+    /// Whether small segments are to be sent at once (TCP_NODELAY).
+    pub is_tcp: bool,
+}
+
+/// A transport whose `connection_made`, first read and waiter follow in this order (`_SelectorSocketTransport.__init__`).
+///
+/// # Errors
+/// RuntimeError when another transport has the socket; OSError; AttributeError for what is no protocol.
+pub fn open(scheduler: &Ref<Scheduler>, opening: &Opening<'_>) -> Outcome<Ref<StreamTransport>> {
+    let py = scheduler.py();
+    let socket = opening.socket;
+    let fd: i32 = socket.bind().call_method0(intern!(py, "fileno"))?.extract()?;
+    refuse_taken(scheduler, socket, fd)?;
+    let fields = StreamTransport {
+        scheduler: Slot::new(Some(scheduler.clone())),
+        extra: ExtraInfo::of(socket)?,
+        socket: Slot::new(Some(socket.clone())),
+        fd: Cell::new(fd),
+        ..StreamTransport::blank()
+    };
+    let this = Ref::alloc(py, fields, None)?;
+    this.set_protocol(opening.protocol)?;
+    if opening.is_tcp {
+        let nodelay = this.stream()?.set_nodelay(true);
+        nodelay.map_err(|error| Raised::os_error(py, &error))?;
+    }
+    let link = Link::new(this.clone());
+    let token = scheduler.register(py, Fd::new(fd), Interest::NONE, link.clone())?;
+    link.set_token(token);
+    if this.link.set(Rc::downgrade(&link)).is_err() {
+        unreachable!("a transport is opened once");
+    }
+    if let Some(server) = opening.server {
+        this.server.set(Some(server.clone()));
+        server::attach(server, &link);
+    }
+    if let Err(raised) = schedule_beginning(&this, scheduler, opening) {
+        let exception = raised.take(py);
+        this.deregister();
+        return Err(Raised::raise(exception));
+    }
+    Ok(this)
+}
+
+/// The protocol is told first, then reading begins, then the waiter is woken: three steps of one turn, as in asyncio.
+fn schedule_beginning(
+    this: &Ref<StreamTransport>,
+    scheduler: &Ref<Scheduler>,
+    opening: &Opening<'_>,
+) -> Outcome<()> {
+    let py = this.py();
+    let connection_made = call::attr(opening.protocol, intern!(py, "connection_made"))?;
+    let begin = call::attr(this.as_obj(), intern!(py, "_begin"))?;
+    let waiter = opening
+        .waiter
+        .cloned()
+        .unwrap_or_else(|| Obj::none(py));
+    soon(scheduler, &connection_made, &[this.as_obj().clone()])?;
+    soon(scheduler, &begin, &[waiter])
+}
+
+/// RuntimeError when a living transport has the descriptor (`_ensure_fd_no_transport`).
+fn refuse_taken(scheduler: &Ref<Scheduler>, socket: &Obj, fd: i32) -> Outcome<()> {
+    let found = scheduler.driver().and_then(|driver| {
+        let token = driver.token_of(Fd::new(fd))?;
+        driver.source(token)
+    });
+    let Some(transport) = found.and_then(|source| source.transport()) else {
+        return Ok(());
+    };
+    let text = format!(
+        "File descriptor {} is used by transport {}",
+        socket.bind().repr()?,
+        transport.bind().repr()?
+    );
+    Err(Raised::runtime_error(scheduler.py(), text))
+}
+
+/// `loop.call_soon(callback, *arguments)`.
+///
+/// # Errors
+/// RuntimeError when the loop is closed.
+pub fn soon(scheduler: &Ref<Scheduler>, callback: &Obj, arguments: &[Obj]) -> Outcome<()> {
+    let py = scheduler.py();
+    scheduler.check_closed(py)?;
+    if scheduler.is_patched() {
+        let call_soon = call::attr(scheduler.as_obj(), intern!(py, "call_soon"))?;
+        let mut all = vec![callback.clone()];
+        all.extend_from_slice(arguments);
+        return call::call_slice(&call_soon, &all).map(drop);
+    }
+    let handle = handle::make(scheduler, callback, Arguments::of(arguments), None)?;
+    scheduler.push(Entry::Handle(handle));
+    Ok(())
+}
+
+/// The protocol knows of the connection: reading begins, and whoever waits for the connection has it.
+///
+/// # Errors
+/// OSError of epoll_ctl(2).
+pub fn begin(this: &Ref<StreamTransport>, waiter: &Obj) -> Outcome<()> {
+    let py = this.py();
+    // A protocol that does not want to be read to yet has paused in `connection_made`: then nothing holds the transport.
+    let begun = start_reading(this).and_then(|()| this.settle());
+    if waiter.is_none() {
+        return begun;
+    }
+    let failure = begun.err().map(|raised| raised.take(py));
+    call::method(
+        imports::futures(py),
+        intern!(py, "_set_result_unless_cancelled"),
+        [waiter, &Obj::none(py)],
+    )?;
+    match failure {
+        Some(exception) => Err(Raised::raise(exception)),
+        None => Ok(()),
+    }
+}
+
+/// `_add_reader`: reads, unless the user does not want it.
+fn start_reading(this: &Ref<StreamTransport>) -> Outcome<()> {
+    if !this.is_reading() {
+        return Ok(());
+    }
+    this.read_context
+        .set(Some(context::copy_current(this.py())?));
+    this.want(Interest::READABLE, true)
+}
+
+/// `_remove_reader`.
+///
+/// # Errors
+/// OSError of epoll_ctl(2).
+pub fn stop_reading(this: &Ref<StreamTransport>) -> Outcome<()> {
+    this.want(Interest::READABLE, false)
+}
+
+/// `transport.pause_reading()`
+///
+/// # Errors
+/// OSError of epoll_ctl(2).
+pub fn pause_reading(this: &Ref<StreamTransport>) -> Outcome<()> {
+    if !this.is_reading() {
+        return Ok(());
+    }
+    this.reading.set(Reading::Paused);
+    stop_reading(this)?;
+    log_debug(this, "%r pauses reading")
+}
+
+/// `transport.resume_reading()`
+///
+/// # Errors
+/// OSError of epoll_ctl(2).
+pub fn resume_reading(this: &Ref<StreamTransport>) -> Outcome<()> {
+    if this.is_closing() || this.reading.get() == Reading::Wanted {
+        return Ok(());
+    }
+    this.reading.set(Reading::Wanted);
+    start_reading(this)?;
+    log_debug(this, "%r resumes reading")
+}
+
+/// `transport.close()`: what is queued is still sent.
+///
+/// # Errors
+/// RuntimeError when the loop is closed; KeyboardInterrupt and SystemExit.
+pub fn close(this: &Ref<StreamTransport>) -> Outcome<()> {
+    if this.is_closing() {
+        return Ok(());
+    }
+    write::flush(this)?;
+    if this.is_closing() {
+        return Ok(());
+    }
+    this.life.set(Life::Closing);
+    stop_reading(this)?;
+    if this.outgoing.len_bytes() > 0 {
+        return Ok(());
+    }
+    lose_soon(this, None)
+}
+
+/// `self.close()` as stdlib calls it: a `close` set on the instance is the one that is called.
+///
+/// # Errors
+/// As `close`.
+pub fn close_as_found(this: &Ref<StreamTransport>) -> Outcome<()> {
+    if this.dict.get().is_none() {
+        return close(this);
+    }
+    call::method(this.as_obj(), intern!(this.py(), "close"), []).map(drop)
+}
+
+/// `transport.abort()`: what is queued is given up, save what was gathered in this turn and the kernel has room for.
+///
+/// # Errors
+/// RuntimeError when the loop is closed; KeyboardInterrupt and SystemExit.
+pub fn abort(this: &Ref<StreamTransport>) -> Outcome<()> {
+    write::flush(this)?;
+    force_close(this, None)
+}
+
+/// `_force_close`
+pub(super) fn force_close(this: &Ref<StreamTransport>, exception: Option<Obj>) -> Outcome<()> {
+    if let Life::Lost(_) | Life::Closed(_) = this.life() {
+        return Ok(());
+    }
+    this.outgoing.clear();
+    lose_soon(this, exception)
+}
+
+/// Leaves the poller and schedules `connection_lost`.
+fn lose_soon(this: &Ref<StreamTransport>, exception: Option<Obj>) -> Outcome<()> {
+    let py = this.py();
+    this.life.set(Life::Lost(1));
+    this.deregister();
+    let Some(scheduler) = this.scheduler() else {
+        return Ok(());
+    };
+    let lost = call::attr(this.as_obj(), intern!(py, "_call_connection_lost"))?;
+    soon(
+        &scheduler,
+        &lost,
+        &[exception.unwrap_or_else(|| Obj::none(py))],
+    )
+}
+
+/// Everything queued before `close()` is sent: no need to wait for another turn.
+///
+/// # Errors
+/// What `connection_lost` raises.
+pub fn lose_now(this: &Ref<StreamTransport>) -> Outcome<()> {
+    this.life.set(Life::Lost(1));
+    this.deregister();
+    call_connection_lost(this, &Obj::none(this.py()))
+}
+
+/// `_call_connection_lost`: tells the protocol, then closes the socket, whatever the protocol raises.
+///
+/// # Errors
+/// What `connection_lost` raises, or `socket.close()`.
+pub fn call_connection_lost(this: &Ref<StreamTransport>, exception: &Obj) -> Outcome<()> {
+    let py = this.py();
+    let told = match this.protocol.get() {
+        Some(protocol) => call::method(&protocol, intern!(py, "connection_lost"), [exception]),
+        None => Ok(Obj::none(py)),
+    };
+    let raised = told.err().map(|raised| raised.take(py));
+    this.deregister();
+    let count = match this.life() {
+        Life::Lost(count) | Life::Closed(count) => count,
+        Life::Open | Life::Closing => 1,
+    };
+    this.life.set(Life::Closed(count));
+    this.outgoing.clear();
+    let closed = match this.socket.take() {
+        Some(socket) => call::method(&socket, intern!(py, "close"), []).map(drop),
+        None => Ok(()),
+    };
+    let raised = raised.or_else(|| closed.err().map(|raised| raised.take(py)));
+    this.receiver.clear();
+    this.protocol.set(None);
+    this.read_context.set(None);
+    this.write_context.set(None);
+    let detached = detach(this);
+    this.scheduler.set(None);
+    match raised {
+        Some(exception) => Err(Raised::raise(exception)),
+        None => detached,
+    }
+}
+
+fn detach(this: &Ref<StreamTransport>) -> Outcome<()> {
+    let Some(server) = this.server.take() else {
+        return Ok(());
+    };
+    match this.link.get() {
+        Some(link) => server::detach(&server, link),
+        None => Ok(()),
+    }
+}
+
+/// `__del__`: the user dropped the transport without closing it.
+pub(super) fn abandoned(this: &Ref<StreamTransport>) -> Outcome<()> {
+    let py = this.py();
+    let Some(socket) = this.socket.get() else {
+        return Ok(());
+    };
+    this.deregister();
+    let text = format!("unclosed transport {}", this.as_obj().bind().repr()?);
+    let category = Obj::from(py.get_type::<pyo3::exceptions::PyResourceWarning>());
+    let warn = call::attr(imports::warnings(py), intern!(py, "warn"))?;
+    let warned = call::call_keywords(
+        &warn,
+        [&Obj::str(py, &text), &category, this.as_obj()],
+        &[intern!(py, "source")],
+    );
+    let raised = warned.err().map(|raised| raised.take(py));
+    this.socket.set(None);
+    call::method(&socket, intern!(py, "close"), [])?;
+    detach(this)?;
+    match raised {
+        Some(exception) => Err(Raised::raise(exception)),
+        None => Ok(()),
+    }
+}

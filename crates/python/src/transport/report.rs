@@ -1,0 +1,141 @@
+//! What goes wrong on a transport, told in asyncio's words to the loop's exception handler and log; and its repr.
+
+use pyo3::types::{PyAnyMethods, PyDict, PyDictMethods};
+use pyo3::{Bound, Python, intern};
+
+use super::life;
+use super::state::{Life, StreamTransport};
+use crate::handle::schedule::Scheduler;
+use crate::py::call;
+use crate::py::errors::{Outcome, Raised, leaves_the_loop};
+use crate::py::imports;
+use crate::py::instance::Ref;
+use crate::py::object::Obj;
+
+/// `_fatal_error`: reports what ends the connection, and ends it. The kernel's errors are ordinary and told to the
+/// protocol only.
+///
+/// # Errors
+/// KeyboardInterrupt and SystemExit.
+pub fn fatal_error(this: &Ref<StreamTransport>, raised: Raised, message: &str) -> Outcome<()> {
+    let py = this.py();
+    let exception = raised.take(py);
+    if leaves_the_loop(&exception) {
+        return Err(Raised::raise(exception));
+    }
+    if exception
+        .bind()
+        .is_instance_of::<pyo3::exceptions::PyOSError>()
+    {
+        log_error(this, &exception, message)?;
+    } else {
+        tell_handler(this, &exception, message)?;
+    }
+    life::force_close(this, Some(exception))
+}
+
+/// Tells the loop's exception handler what a protocol's method raised.
+///
+/// # Errors
+/// KeyboardInterrupt and SystemExit.
+pub fn report(this: &Ref<StreamTransport>, raised: Raised, message: &str) -> Outcome<()> {
+    let exception = raised.take(this.py());
+    if leaves_the_loop(&exception) {
+        return Err(Raised::raise(exception));
+    }
+    tell_handler(this, &exception, message)
+}
+
+fn tell_handler(this: &Ref<StreamTransport>, exception: &Obj, message: &str) -> Outcome<()> {
+    let py = this.py();
+    let Some(scheduler) = this.scheduler() else {
+        return Err(Raised::raise(exception.clone()));
+    };
+    let report = PyDict::new(py);
+    report.set_item(intern!(py, "message"), message)?;
+    report.set_item(intern!(py, "exception"), exception.bind())?;
+    report.set_item(intern!(py, "transport"), this.as_obj().bind())?;
+    report.set_item(intern!(py, "protocol"), this.protocol_or_none().bind())?;
+    tell_loop(&scheduler, report)
+}
+
+/// `loop.call_exception_handler(report)`.
+///
+/// # Errors
+/// KeyboardInterrupt and SystemExit.
+pub fn tell_loop(
+    scheduler: &Ref<Scheduler>,
+    report: Bound<'_, PyDict>,
+) -> Outcome<()> {
+    let report = Obj::from(report);
+    call::method(
+        scheduler.as_obj(),
+        intern!(scheduler.py(), "call_exception_handler"),
+        [&report],
+    )
+    .map(drop)
+}
+
+fn is_debug(this: &Ref<StreamTransport>) -> bool {
+    this.scheduler()
+        .is_some_and(|scheduler| scheduler.is_debug())
+}
+
+/// `logger.debug(text, transport)` in debug mode.
+///
+/// # Errors
+/// What a repr raises.
+pub fn log_debug(this: &Ref<StreamTransport>, text: &str) -> Outcome<()> {
+    if !is_debug(this) {
+        return Ok(());
+    }
+    let py = this.py();
+    let logger = imports::logger(py);
+    call::method(
+        logger,
+        intern!(py, "debug"),
+        [&Obj::str(py, text), this.as_obj()],
+    )
+    .map(drop)
+}
+
+fn log_error(this: &Ref<StreamTransport>, exception: &Obj, message: &str) -> Outcome<()> {
+    if !is_debug(this) {
+        return Ok(());
+    }
+    let py = this.py();
+    let (text, message) = (Obj::str(py, "%r: %s"), Obj::str(py, message));
+    call::method_keywords(
+        imports::logger(py),
+        intern!(py, "debug"),
+        [&text, this.as_obj(), &message, exception],
+        &[intern!(py, "exc_info")],
+    )
+    .map(drop)
+}
+
+/// `repr(transport)`
+///
+/// # Errors
+/// None in practice.
+pub fn repr(this: &Ref<StreamTransport>) -> Outcome {
+    let py: Python<'_> = this.py();
+    let mut words = vec![String::from("StreamTransport")];
+    match this.life() {
+        Life::Closed(_) => words.push(String::from("closed")),
+        Life::Closing | Life::Lost(_) => words.push(String::from("closing")),
+        Life::Open => {}
+    }
+    words.push(format!("fd={}", this.fd()));
+    let is_open = this
+        .scheduler()
+        .is_some_and(|scheduler| scheduler.driver().is_some());
+    if is_open {
+        let word = |polls: bool| if polls { "polling" } else { "idle" };
+        let interest = this.interest();
+        words.push(format!("read={}", word(interest.is_readable())));
+        let (state, len) = (word(interest.is_writable()), this.outgoing.len_bytes());
+        words.push(format!("write=<{state}, bufsize={len}>"));
+    }
+    Ok(Obj::str(py, &format!("<{}>", words.join(" "))))
+}

@@ -1,0 +1,283 @@
+//! The fields of a stream transport, and its place in the poller.
+//!
+//! ```text
+//! Open ── close(), bytes queued ──> Closing ── sent ──┐
+//!  ├───── close(), nothing queued ────────────────────┼──> Lost ── connection_lost() ──> Closed
+//!  └───── abort(), an error ──────────────────────────┘
+//! ```
+//!
+//! `Lost` begins when `connection_lost` is scheduled: from then on nothing is read or sent, and the poller knows the socket
+//! no more. `Closed` begins when `connection_lost` has returned and the socket is closed. `life.rs` walks these ways.
+
+use std::cell::{Cell, OnceCell};
+use std::rc::{Rc, Weak};
+
+use reactor::{Fd, Interest, Stream};
+
+use super::deliver::Receiver;
+use super::extra_info::ExtraInfo;
+use super::life;
+use super::link::{self, Link};
+use super::server::ServerData;
+use super::write::Outgoing;
+use crate::handle::schedule::Scheduler;
+use crate::py::cell::Slot;
+use crate::py::errors::{Outcome, Raised};
+use crate::py::gc::Visitor;
+use crate::py::instance::{Dict, Payload, Ref, TypeSlot, WeakList};
+use crate::py::object::Obj;
+
+static TYPE: TypeSlot = TypeSlot::new();
+
+/// Where a transport is in its life; see the head of the file. The number counts what asyncio calls `_conn_lost`: 1, and
+/// one for each write since.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Life {
+    /// Connected.
+    Open,
+    /// `close` was called, and queued bytes are still to be sent.
+    Closing,
+    /// `connection_lost` is scheduled.
+    Lost(u32),
+    /// The socket is closed.
+    Closed(u32),
+}
+
+/// Whether the user wants to be read to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reading {
+    /// From the start, and after `resume_reading`.
+    Wanted,
+    /// `pause_reading` was called.
+    Paused,
+}
+
+/// The fields of a stream transport.
+pub struct StreamTransport {
+    pub(super) weak: WeakList,
+    pub(super) dict: Dict,
+    pub(super) scheduler: Slot<Ref<Scheduler>>,
+    pub(super) socket: Slot,
+    pub(super) protocol: Slot,
+    pub(super) server: Slot<Ref<ServerData>>,
+    pub(super) receiver: Receiver,
+    pub(super) outgoing: Outgoing,
+    pub(super) extra: ExtraInfo,
+    /// What `data_received` and its like run in: the context in which reading was begun.
+    pub(super) read_context: Slot,
+    /// What `resume_writing` runs in: the context of the write that found no room.
+    pub(super) write_context: Slot,
+    pub(super) link: OnceCell<Weak<Link>>,
+    pub(super) fd: Cell<i32>,
+    pub(super) interest: Cell<Interest>,
+    pub(super) life: Cell<Life>,
+    pub(super) reading: Cell<Reading>,
+}
+
+impl Payload for StreamTransport {
+    const TYPE: &'static TypeSlot = &TYPE;
+
+    fn blank() -> Self {
+        Self {
+            weak: WeakList::default(),
+            dict: Dict::default(),
+            scheduler: Slot::default(),
+            socket: Slot::default(),
+            protocol: Slot::default(),
+            server: Slot::default(),
+            receiver: Receiver::default(),
+            outgoing: Outgoing::default(),
+            extra: ExtraInfo::default(),
+            read_context: Slot::default(),
+            write_context: Slot::default(),
+            link: OnceCell::new(),
+            fd: Cell::new(-1),
+            interest: Cell::new(Interest::NONE),
+            life: Cell::new(Life::Open),
+            reading: Cell::new(Reading::Wanted),
+        }
+    }
+
+    fn visit(&self, visitor: &mut Visitor) {
+        self.dict.visit(visitor);
+        visitor.slot(&self.scheduler);
+        visitor.slot(&self.socket);
+        visitor.slot(&self.protocol);
+        visitor.slot(&self.server);
+        self.receiver.visit(visitor);
+        self.extra.visit(visitor);
+        visitor.slot(&self.read_context);
+        visitor.slot(&self.write_context);
+    }
+
+    fn clear(&self) {
+        self.receiver.clear();
+        self.protocol.set(None);
+        self.extra.clear();
+        self.read_context.set(None);
+        self.write_context.set(None);
+        self.server.set(None);
+        self.socket.set(None);
+        self.dict.clear();
+        self.scheduler.set(None);
+    }
+
+    fn wants_finalize(&self) -> bool {
+        self.socket.is_some()
+    }
+
+    fn finalize(this: &Ref<Self>) {
+        if let Err(raised) = life::abandoned(this) {
+            raised.unraisable(this.py(), Some(this.as_obj()));
+        }
+    }
+}
+
+impl StreamTransport {
+    /// Where the transport is in its life.
+    #[inline]
+    pub fn life(&self) -> Life {
+        self.life.get()
+    }
+
+    /// `transport.is_closing()`
+    #[inline]
+    pub fn is_closing(&self) -> bool {
+        self.life.get() != Life::Open
+    }
+
+    /// `transport.is_reading()`
+    pub fn is_reading(&self) -> bool {
+        !self.is_closing() && self.reading.get() == Reading::Wanted
+    }
+
+    /// What the transport waits for.
+    #[inline]
+    pub fn interest(&self) -> Interest {
+        self.interest.get()
+    }
+
+    /// The loop; none once the transport is closed.
+    #[inline]
+    pub fn scheduler(&self) -> Option<Ref<Scheduler>> {
+        self.scheduler.get()
+    }
+
+    /// The socket; none once the transport is closed.
+    pub fn socket(&self) -> Option<Obj> {
+        self.socket.get()
+    }
+
+    /// The server that accepted the connection, while it is open.
+    pub fn server(&self) -> Option<Ref<ServerData>> {
+        self.server.get()
+    }
+
+    /// The socket's descriptor, also once it is closed.
+    pub fn fd(&self) -> i32 {
+        self.fd.get()
+    }
+
+    /// The number of the loop's turn.
+    #[inline]
+    pub fn turn(&self) -> Option<u64> {
+        self.scheduler
+            .get()
+            .map(|scheduler| scheduler.turn.number())
+    }
+
+    /// The entry in the poller, while there is one.
+    pub fn link(&self) -> Option<Rc<Link>> {
+        self.link.get()?.upgrade()
+    }
+
+    /// Counts a write to a lost connection; how many there were, and 1.
+    pub fn count_lost_write(&self) -> u32 {
+        match self.life.get() {
+            Life::Open | Life::Closing => 0,
+            Life::Lost(count) => {
+                self.life.set(Life::Lost(count.saturating_add(1)));
+                count
+            }
+            Life::Closed(count) => {
+                self.life.set(Life::Closed(count.saturating_add(1)));
+                count
+            }
+        }
+    }
+}
+
+impl Ref<StreamTransport> {
+    /// The protocol, or None once the transport is closed.
+    #[inline]
+    pub fn protocol_or_none(&self) -> Obj {
+        self.protocol
+            .get()
+            .unwrap_or_else(|| Obj::none(self.py()))
+    }
+
+    /// The socket for system calls.
+    ///
+    /// # Errors
+    /// EBADF when the socket was closed behind our back: its number may be somebody else's by now.
+    #[inline]
+    pub fn stream(&self) -> Outcome<Stream> {
+        Ok(Stream::new(Fd::new(self.fd.get())))
+    }
+
+    /// `transport.set_protocol(protocol)`
+    ///
+    /// # Errors
+    /// What `isinstance` raises.
+    pub fn set_protocol(&self, protocol: &Obj) -> Outcome<()> {
+        self.receiver.set_protocol(protocol)?;
+        self.protocol.set(Some(protocol.clone()));
+        Ok(())
+    }
+
+    /// Begins or ends to wait for `part`.
+    ///
+    /// # Errors
+    /// OSError of epoll_ctl(2).
+    pub fn want(&self, part: Interest, wanted: bool) -> Outcome<()> {
+        let interest = link::changed(self.interest.get(), part, wanted);
+        if interest == self.interest.get() {
+            return Ok(());
+        }
+        let (Some(scheduler), Some(link)) = (self.scheduler(), self.link()) else {
+            return Ok(());
+        };
+        let Some(token) = link.token() else {
+            return Ok(());
+        };
+        link.hold(self);
+        if let Err(raised) = scheduler.set_interest(self.py(), token, interest) {
+            let exception = raised.take(self.py());
+            self.settle()?;
+            return Err(Raised::raise(exception));
+        }
+        self.interest.set(interest);
+        self.settle()
+    }
+
+    /// Leaves a transport that waits for nothing to its user.
+    ///
+    /// # Errors
+    /// `MemoryError`.
+    pub fn settle(&self) -> Outcome<()> {
+        match self.link() {
+            Some(link) if self.interest.get().is_empty() => link.loosen(self),
+            _ => Ok(()),
+        }
+    }
+
+    /// Leaves the poller for good.
+    pub(super) fn deregister(&self) {
+        self.interest.set(Interest::NONE);
+        if let (Some(scheduler), Some(link)) = (self.scheduler(), self.link())
+            && let Some(token) = link.release()
+        {
+            scheduler.deregister(token);
+        }
+    }
+}

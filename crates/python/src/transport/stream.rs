@@ -1,0 +1,301 @@
+//! `StreamTransport` as Python sees it: the methods and attributes over the other files of this folder.
+
+use std::mem::offset_of;
+
+use pyo3::types::{PyAnyMethods, PyInt, PyTuple};
+use pyo3::{Python, intern};
+
+use super::state::{Life, StreamTransport};
+use super::{life, report, write};
+use crate::future::future::cannot_delete;
+use crate::py::args::{Args, Signature};
+use crate::py::call;
+use crate::py::errors::Outcome;
+use crate::py::imports;
+use crate::py::instance::Ref;
+use crate::py::object::Obj;
+use crate::py::slots::TypeBuilder;
+
+fn none(this: &Ref<StreamTransport>) -> Outcome {
+    Ok(Obj::none(this.py()))
+}
+
+fn or_none(py: Python<'_>, value: Option<Obj>) -> Outcome {
+    Ok(value.unwrap_or_else(|| Obj::none(py)))
+}
+
+fn number(py: Python<'_>, value: usize) -> Outcome {
+    Ok(Obj::from(PyInt::new(py, value)))
+}
+
+#[inline]
+fn write_method(this: &Ref<StreamTransport>, args: Args<'_>) -> Outcome {
+    const SIGNATURE: Signature<1> = Signature::new("StreamTransport.write", ["data"], 1, 1);
+    let py = this.py();
+    if let ([data], false) = (args.positional(), args.has_keywords()) {
+        write::write(this, data)?;
+        return Ok(Obj::none(py));
+    }
+    let [data] = SIGNATURE.bind(py, args)?;
+    if let Some(data) = data {
+        write::write(this, data)?;
+    }
+    none(this)
+}
+
+fn get_extra_info(this: &Ref<StreamTransport>, args: Args<'_>) -> Outcome {
+    const SIGNATURE: Signature<2> = Signature::new(
+        "StreamTransport.get_extra_info",
+        ["name", "default"],
+        2,
+        1,
+    );
+    let py = this.py();
+    let [name, default] = SIGNATURE.bind(py, args)?;
+    let none = Obj::none(py);
+    let dict = this.extra.dict(py)?;
+    call::method(
+        &dict,
+        intern!(py, "get"),
+        [name.unwrap_or(&none), default.unwrap_or(&none)],
+    )
+}
+
+fn set_write_buffer_limits(this: &Ref<StreamTransport>, args: Args<'_>) -> Outcome {
+    const SIGNATURE: Signature<2> = Signature::new(
+        "StreamTransport.set_write_buffer_limits",
+        ["high", "low"],
+        2,
+        0,
+    );
+    let [high, low] = SIGNATURE.bind(this.py(), args)?;
+    write::set_limits(this, high, low)?;
+    none(this)
+}
+
+fn write_buffer_size(this: &Ref<StreamTransport>) -> Outcome {
+    // What was only gathered is offered to the kernel first: without gathering it would not be queued.
+    write::flush(this)?;
+    number(this.py(), this.outgoing.len_bytes())
+}
+
+fn write_buffer_limits(this: &Ref<StreamTransport>) -> Outcome {
+    let (low, high) = this.outgoing.limits();
+    Ok(Obj::from(PyTuple::new(this.py(), [low, high])?))
+}
+
+fn class(this: &Ref<StreamTransport>) -> Outcome {
+    let py = this.py();
+    if this.is_exact() {
+        return Ok(imports::transport_class(py).clone());
+    }
+    Ok(Obj::from(this.as_obj().bind().get_type()))
+}
+
+fn lost_writes(this: &Ref<StreamTransport>) -> Outcome {
+    let count = match this.life() {
+        Life::Open | Life::Closing => 0,
+        Life::Lost(count) | Life::Closed(count) => count,
+    };
+    Ok(Obj::from(PyInt::new(this.py(), count)))
+}
+
+/// Builds the type.
+///
+/// # Errors
+/// What making a type raises.
+pub fn build(py: Python<'_>) -> Outcome {
+    let builder = TypeBuilder::<StreamTransport>::new(
+        c"asyncioxide.StreamTransport",
+        c"A connection: bytes in and out of a stream socket. See asyncio.Transport.",
+    )
+    .no_constructor()
+    .finalizer()
+    .weak_references(offset_of!(StreamTransport, weak))
+    .instance_dict(offset_of!(StreamTransport, dict))
+    .repr(report::repr);
+    let builder = writing(builder);
+    let builder = reading(builder);
+    attributes(lifetime(builder)).build(py)
+}
+
+fn writing(builder: TypeBuilder<StreamTransport>) -> TypeBuilder<StreamTransport> {
+    builder
+        .method(
+            c"write",
+            c"write($self, data)\n--\n\nSend bytes, now or as soon as the kernel takes them. Never waits.",
+            write_method,
+        )
+        .method1(
+            c"writelines",
+            c"writelines($self, list_of_data, /)\n--\n\nSend many pieces of bytes at once.",
+            |this, list_of_data| {
+                write::writelines(this, list_of_data)?;
+                none(this)
+            },
+        )
+        .method0(
+            c"write_eof",
+            c"write_eof($self, /)\n--\n\nTell the peer, after what is queued, that nothing will follow.",
+            |this| {
+                write::write_eof(this)?;
+                none(this)
+            },
+        )
+        .method0(
+            c"can_write_eof",
+            c"can_write_eof($self, /)\n--\n\nTrue: a stream socket can be closed for writing alone.",
+            |this| Ok(Obj::bool(this.py(), true)),
+        )
+        .method0(
+            c"get_write_buffer_size",
+            c"get_write_buffer_size($self, /)\n--\n\nHow many bytes are queued.",
+            write_buffer_size,
+        )
+        .method0(
+            c"get_write_buffer_limits",
+            c"get_write_buffer_limits($self, /)\n--\n\nThe low and the high water mark of writing, in bytes.",
+            write_buffer_limits,
+        )
+        .method(
+            c"set_write_buffer_limits",
+            c"set_write_buffer_limits($self, high=None, low=None)\n--\n\n\
+              Set the water marks: above high the protocol is paused, at low it is resumed.",
+            set_write_buffer_limits,
+        )
+}
+
+fn reading(builder: TypeBuilder<StreamTransport>) -> TypeBuilder<StreamTransport> {
+    builder
+        .method0(
+            c"is_reading",
+            c"is_reading($self, /)\n--\n\nWhether the protocol gets what comes in.",
+            |this| Ok(Obj::bool(this.py(), this.is_reading())),
+        )
+        .method0(
+            c"pause_reading",
+            c"pause_reading($self, /)\n--\n\nLeave what comes in with the kernel until resume_reading().",
+            |this| {
+                life::pause_reading(this)?;
+                none(this)
+            },
+        )
+        .method0(
+            c"resume_reading",
+            c"resume_reading($self, /)\n--\n\nGive the protocol what comes in again.",
+            |this| {
+                life::resume_reading(this)?;
+                none(this)
+            },
+        )
+        .method1(
+            c"set_protocol",
+            c"set_protocol($self, protocol, /)\n--\n\nGive the connection to another protocol.",
+            |this, protocol| {
+                this.set_protocol(protocol)?;
+                none(this)
+            },
+        )
+        .method0(
+            c"get_protocol",
+            c"get_protocol($self, /)\n--\n\nThe protocol; None once the connection is closed.",
+            |this| Ok(this.protocol_or_none()),
+        )
+}
+
+fn lifetime(builder: TypeBuilder<StreamTransport>) -> TypeBuilder<StreamTransport> {
+    builder
+        .method0(
+            c"close",
+            c"close($self, /)\n--\n\nEnd the connection once everything queued is sent.",
+            |this| {
+                life::close(this)?;
+                none(this)
+            },
+        )
+        .method0(
+            c"abort",
+            c"abort($self, /)\n--\n\nEnd the connection at once; what is queued is lost.",
+            |this| {
+                life::abort(this)?;
+                none(this)
+            },
+        )
+        .method0(
+            c"is_closing",
+            c"is_closing($self, /)\n--\n\nWhether the connection is ending or has ended.",
+            |this| Ok(Obj::bool(this.py(), this.is_closing())),
+        )
+        .method(
+            c"get_extra_info",
+            c"get_extra_info($self, name, default=None)\n--\n\n\
+              Optional facts: 'socket', 'sockname', 'peername'.",
+            get_extra_info,
+        )
+        .method1(
+            c"_begin",
+            c"_begin($self, waiter, /)\n--\n\nThe protocol knows of the connection: read, and wake the waiter.",
+            |this, waiter| {
+                life::begin(this, waiter)?;
+                none(this)
+            },
+        )
+        .method1(
+            c"_call_connection_lost",
+            c"_call_connection_lost($self, exc, /)\n--\n\nTell the protocol, and close the socket.",
+            |this, exception| {
+                life::call_connection_lost(this, exception)?;
+                none(this)
+            },
+        )
+}
+
+fn attributes(builder: TypeBuilder<StreamTransport>) -> TypeBuilder<StreamTransport> {
+    builder
+        .getter(c"__class__", c"asyncio.Transport, or the subclass.", class)
+        .getter(c"_loop", c"The event loop; None once closed.", |this| {
+            or_none(this.py(), this.scheduler().map(Ref::into_obj))
+        })
+        .getter(c"_sock", c"The socket; None once closed.", |this| {
+            or_none(this.py(), this.socket())
+        })
+        .getter(c"_sock_fd", c"The socket's descriptor.", |this| {
+            Ok(Obj::from(PyInt::new(this.py(), this.fd())))
+        })
+        .getter(c"_protocol", c"The protocol; None once closed.", |this| {
+            Ok(this.protocol_or_none())
+        })
+        .getter(
+            c"_server",
+            c"The server that accepted the connection, or None.",
+            |this| or_none(this.py(), this.server().map(Ref::into_obj)),
+        )
+        .attribute(
+            c"_extra",
+            c"The dict behind get_extra_info().",
+            |this| this.extra.dict(this.py()),
+            |this, value| match value {
+                Some(value) => {
+                    this.extra.set_dict(Some(value));
+                    Ok(())
+                }
+                None => Err(cannot_delete(this.py())),
+            },
+        )
+        .getter(c"_closing", c"Whether the connection is ending.", |this| {
+            Ok(Obj::bool(this.py(), this.is_closing()))
+        })
+        .getter(
+            c"_conn_lost",
+            c"1 once connection_lost() is scheduled, and 1 more for each write since.",
+            lost_writes,
+        )
+        .getter(c"_eof", c"Whether write_eof() was called.", |this| {
+            Ok(Obj::bool(this.py(), this.outgoing.is_ended()))
+        })
+        .getter(
+            c"_protocol_paused",
+            c"Whether pause_writing() was called last.",
+            |this| Ok(Obj::bool(this.py(), this.outgoing.is_paused())),
+        )
+}

@@ -1,0 +1,522 @@
+//! What goes out: sent at once while nothing is queued, gathered within a turn, kept when the kernel has no room.
+//!
+//! The first write of a turn is sent at once: nobody waits for the loop to come round. Further ones of the same turn are
+//! gathered and leave in one `sendmsg` when the turn ends, or earlier when there are many bytes of them, or when somebody
+//! could tell the difference (`close`, `get_write_buffer_size`). What the kernel does not take waits for the poller.
+//! `bytes` are kept as they are; of other buffers a copy is kept, because their owner may change them.
+//!
+//! Follows `_SelectorSocketTransport.write` and `_write_sendmsg`, and `_FlowControlMixin`.
+
+use std::cell::{Cell, RefCell};
+use std::io::{self, IoSlice};
+
+use pyo3::intern;
+use pyo3::types::{PyAnyMethods, PyByteArray, PyBytes, PyInt, PyMemoryView};
+use reactor::flow::BadLimits;
+use reactor::{Flow, Interest, Sent, WriteQueue};
+
+use super::state::{Life, StreamTransport};
+use super::{life, report};
+use crate::py::bytes::{BufferView, Segment};
+use crate::py::call;
+use crate::py::context;
+use crate::py::errors::{Outcome, Raised};
+use crate::py::imports;
+use crate::py::instance::Ref;
+use crate::py::object::Obj;
+
+/// So many bytes are not gathered further: a `sendmsg` of this size is worth its call. It is also where flow control
+/// begins by default, and nobody is to be paused for bytes that were not even offered to the kernel.
+const GATHER_BYTES: usize = 64 * 1024;
+
+/// One `sendmsg` takes so many pieces; 1 KiB of stack.
+const SLICES: usize = 64;
+
+/// Where the queued bytes are going.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Output {
+    /// There are none.
+    Idle,
+    /// They leave at the end of the turn.
+    Gathering,
+    /// The kernel has no room: the poller will tell.
+    Blocked,
+}
+
+/// Whether more may be written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Open,
+    /// `write_eof` was called.
+    Ended,
+}
+
+/// The writing half of a transport. The collector need not see it: `bytes` refer to nothing.
+pub struct Outgoing {
+    queue: RefCell<WriteQueue<Segment>>,
+    flow: RefCell<Flow>,
+    output: Cell<Output>,
+    side: Cell<Side>,
+    /// The turn in which bytes were last given to the kernel.
+    sent_in: Cell<Option<u64>>,
+}
+
+impl Default for Outgoing {
+    fn default() -> Self {
+        Self {
+            queue: RefCell::new(WriteQueue::new()),
+            flow: RefCell::new(Flow::new()),
+            output: Cell::new(Output::Idle),
+            side: Cell::new(Side::Open),
+            sent_in: Cell::new(None),
+        }
+    }
+}
+
+impl Outgoing {
+    /// How many bytes are queued.
+    #[inline]
+    pub fn len_bytes(&self) -> usize {
+        self.queue.borrow().len_bytes()
+    }
+
+    /// Whether `write_eof` was called.
+    pub fn is_ended(&self) -> bool {
+        self.side.get() == Side::Ended
+    }
+
+    /// Whether `pause_writing` was called last.
+    pub fn is_paused(&self) -> bool {
+        self.flow.borrow().is_paused()
+    }
+
+    /// The marks of flow control, low first.
+    pub fn limits(&self) -> (usize, usize) {
+        self.flow.borrow().limits()
+    }
+
+    /// Gives all queued bytes up.
+    pub fn clear(&self) {
+        self.output.set(Output::Idle);
+        let queued = self.queue.borrow_mut().clear();
+        drop(queued);
+    }
+
+    fn push(&self, segment: Segment, sent: usize) {
+        self.queue.borrow_mut().push_from(segment, sent);
+    }
+
+    /// Offers the first pieces to the kernel and drops what it took.
+    fn send_queued(&self, this: &Ref<StreamTransport>) -> Outcome<Sent> {
+        let stream = this.stream()?;
+        let mut spent = Vec::new();
+        let sent = {
+            let mut queue = self.queue.borrow_mut();
+            let sent = {
+                let mut slices = [IoSlice::new(&[]); SLICES];
+                let count = queue.fill_slices(&mut slices);
+                stream.send_vectored(&slices[..count])
+            };
+            if let Ok(Sent::Bytes(count)) = sent {
+                queue.advance(count, &mut spent);
+            }
+            sent
+        };
+        drop(spent);
+        sent.map_err(|error| Raised::os_error(this.py(), &error))
+    }
+}
+
+/// `transport.write(data)`.
+///
+/// # Errors
+/// TypeError for what is no bytes; RuntimeError after `write_eof`; KeyboardInterrupt and SystemExit.
+#[inline]
+pub fn write(this: &Ref<StreamTransport>, data: &Obj) -> Outcome<()> {
+    if !is_bytes(data) {
+        return Err(not_bytes(this, data)?);
+    }
+    if this.outgoing.is_ended() {
+        return Err(Raised::runtime_error(
+            this.py(),
+            "Cannot call write() after write_eof()",
+        ));
+    }
+    if !data.bind().is_truthy()? {
+        return Ok(());
+    }
+    if let Life::Lost(_) | Life::Closed(_) = this.life() {
+        return write_after_loss(this);
+    }
+    let turn = this.turn();
+    match this.outgoing.output.get() {
+        Output::Idle if this.outgoing.sent_in.get() != turn => send_now(this, data),
+        Output::Idle => {
+            if let Err(raised) = keep(this, data, 0) {
+                return write_failed(this, raised);
+            }
+            gather(this)?;
+            queued(this)
+        }
+        Output::Gathering | Output::Blocked => {
+            if let Err(raised) = keep(this, data, 0) {
+                return write_failed(this, raised);
+            }
+            queued(this)
+        }
+    }
+}
+
+#[inline]
+fn is_bytes(data: &Obj) -> bool {
+    let data = data.bind();
+    data.is_instance_of::<PyBytes>()
+        || data.is_instance_of::<PyByteArray>()
+        || data.is_instance_of::<PyMemoryView>()
+}
+
+/// Stdlib's own TypeError, whose words differ between versions.
+fn not_bytes(this: &Ref<StreamTransport>, data: &Obj) -> Outcome<Raised> {
+    let py = this.py();
+    let class = call::attr(
+        imports::selector_events(py),
+        intern!(py, "_SelectorSocketTransport"),
+    )?;
+    match call::method(&class, intern!(py, "write"), [this.as_obj(), data]) {
+        Ok(_) => Ok(Raised::type_error(py, "data argument must be bytes-like")),
+        Err(raised) => Ok(raised),
+    }
+}
+
+/// Writes to a lost connection are counted, and warned about when there are many.
+fn write_after_loss(this: &Ref<StreamTransport>) -> Outcome<()> {
+    let py = this.py();
+    let limit: u32 = imports::constants(py)
+        .bind()
+        .getattr(intern!(py, "LOG_THRESHOLD_FOR_CONNLOST_WRITES"))?
+        .extract()?;
+    if this.count_lost_write() >= limit {
+        let text = Obj::str(py, "socket.send() raised exception.");
+        call::method(imports::logger(py), intern!(py, "warning"), [&text])?;
+    }
+    Ok(())
+}
+
+/// Queues `data` after its first `sent` bytes.
+fn keep(this: &Ref<StreamTransport>, data: &Obj, sent: usize) -> Outcome<()> {
+    if data.bind().is_exact_instance_of::<PyBytes>() {
+        this.outgoing.push(Segment::of(data)?, sent);
+        return Ok(());
+    }
+    let view = BufferView::read_only(data)?;
+    let rest = view.with(|bytes| Segment::copy(data.py(), &bytes[sent..]))?;
+    drop(view);
+    this.outgoing.push(rest, 0);
+    Ok(())
+}
+
+/// The first write of a turn with nothing queued.
+#[inline]
+fn send_now(this: &Ref<StreamTransport>, data: &Obj) -> Outcome<()> {
+    let (sent, len) = match offer(this, data) {
+        Ok(offered) => offered,
+        Err(raised) => return write_failed(this, raised),
+    };
+    this.outgoing.sent_in.set(this.turn());
+    let count = match sent {
+        Sent::Bytes(count) if count == len => return Ok(()),
+        Sent::Bytes(count) => count,
+        Sent::WouldBlock => 0,
+    };
+    keep(this, data, count)?;
+    block(this)?;
+    maybe_pause(this)
+}
+
+/// `socket.send(data)`, and how long `data` is.
+#[inline]
+fn offer(this: &Ref<StreamTransport>, data: &Obj) -> Outcome<(Sent, usize)> {
+    let stream = this.stream()?;
+    let failed = |error: io::Error| Raised::os_error(this.py(), &error);
+    if data.bind().is_exact_instance_of::<PyBytes>() {
+        let segment = Segment::of(data)?;
+        let bytes = segment.as_ref();
+        return Ok((stream.send(bytes).map_err(failed)?, bytes.len()));
+    }
+    let view = BufferView::read_only(data)?;
+    let sent = view.with(|bytes| stream.send(bytes)).map_err(failed)?;
+    Ok((sent, view.len()))
+}
+
+/// From now to the end of the turn, or to `flush`, writes are collected.
+fn gather(this: &Ref<StreamTransport>) -> Outcome<()> {
+    let (Some(scheduler), Some(link)) = (this.scheduler(), this.link()) else {
+        // The loop is closed: there is no turn to wait for.
+        return send_all(this);
+    };
+    this.outgoing.output.set(Output::Gathering);
+    link.hold(this);
+    scheduler.turn.gather(link);
+    Ok(())
+}
+
+/// The queue has grown.
+fn queued(this: &Ref<StreamTransport>) -> Outcome<()> {
+    if this.outgoing.output.get() == Output::Gathering {
+        let len = this.outgoing.len_bytes();
+        let (_low, high) = this.outgoing.limits();
+        if len < GATHER_BYTES && len <= high {
+            return Ok(());
+        }
+        return flush(this);
+    }
+    maybe_pause(this)
+}
+
+/// Offers gathered bytes to the kernel now. Does nothing when none are gathered.
+///
+/// # Errors
+/// KeyboardInterrupt and SystemExit.
+pub fn flush(this: &Ref<StreamTransport>) -> Outcome<()> {
+    if this.outgoing.output.get() != Output::Gathering {
+        return Ok(());
+    }
+    send_all(this)
+}
+
+/// Offers the whole queue to the kernel, and waits for room if it does not take all.
+fn send_all(this: &Ref<StreamTransport>) -> Outcome<()> {
+    this.outgoing.output.set(Output::Idle);
+    let room = match send_while_taken(this) {
+        Ok(room) => room,
+        Err(raised) => return write_failed(this, raised),
+    };
+    this.outgoing.sent_in.set(this.turn());
+    if !room {
+        block(this)?;
+        return maybe_pause(this);
+    }
+    this.settle()
+}
+
+/// Sends until the queue is empty (true) or the kernel takes no more (false).
+fn send_while_taken(this: &Ref<StreamTransport>) -> Outcome<bool> {
+    loop {
+        let before = this.outgoing.len_bytes();
+        if before == 0 {
+            return Ok(true);
+        }
+        match this.outgoing.send_queued(this)? {
+            Sent::WouldBlock => return Ok(false),
+            Sent::Bytes(count) if count == before => return Ok(true),
+            // Fewer than all: either there were more pieces than slices, or the kernel is full, which the next call shows.
+            Sent::Bytes(_) => {}
+        }
+    }
+}
+
+/// Waits for the kernel to have room.
+fn block(this: &Ref<StreamTransport>) -> Outcome<()> {
+    this.outgoing.output.set(Output::Blocked);
+    this.write_context
+        .set(Some(context::copy_current(this.py())?));
+    this.want(Interest::WRITABLE, true)
+}
+
+/// The kernel has room again (`_write_sendmsg`).
+///
+/// # Errors
+/// KeyboardInterrupt and SystemExit.
+pub fn on_writable(this: &Ref<StreamTransport>) -> Outcome<()> {
+    if this.outgoing.output.get() != Output::Blocked {
+        return this.want(Interest::WRITABLE, false);
+    }
+    match this.outgoing.send_queued(this) {
+        Ok(Sent::WouldBlock) => return Ok(()),
+        Ok(Sent::Bytes(_)) => {}
+        Err(raised) => return write_failed(this, raised),
+    }
+    this.outgoing.sent_in.set(this.turn());
+    if this.outgoing.len_bytes() == 0 {
+        this.outgoing.output.set(Output::Idle);
+    }
+    maybe_resume(this)?;
+    // The protocol may have written in `resume_writing`, and may have ended the connection.
+    if this.outgoing.output.get() != Output::Blocked {
+        drained(this)?;
+    }
+    Ok(())
+}
+
+/// Everything is sent: what waited for that happens.
+fn drained(this: &Ref<StreamTransport>) -> Outcome<()> {
+    if let Life::Lost(_) | Life::Closed(_) = this.life() {
+        return Ok(());
+    }
+    flush(this)?;
+    if this.outgoing.output.get() == Output::Blocked {
+        return Ok(());
+    }
+    this.want(Interest::WRITABLE, false)?;
+    match this.life() {
+        Life::Closing => life::lose_now(this),
+        Life::Open if this.outgoing.is_ended() => shutdown(this),
+        _ => Ok(()),
+    }
+}
+
+/// A send failed: nothing queued will ever leave.
+fn write_failed(this: &Ref<StreamTransport>, raised: Raised) -> Outcome<()> {
+    report::fatal_error(this, raised, "Fatal write error on socket transport")
+}
+
+fn shutdown(this: &Ref<StreamTransport>) -> Outcome<()> {
+    this.stream()?
+        .shutdown_write()
+        .map_err(|error| Raised::os_error(this.py(), &error))
+}
+
+/// `transport.write_eof()`: the peer is told when everything queued is sent.
+///
+/// # Errors
+/// OSError when the connection is gone.
+pub fn write_eof(this: &Ref<StreamTransport>) -> Outcome<()> {
+    if this.is_closing() || this.outgoing.is_ended() {
+        return Ok(());
+    }
+    flush(this)?;
+    this.outgoing.side.set(Side::Ended);
+    if this.is_closing() || this.outgoing.len_bytes() > 0 {
+        return Ok(());
+    }
+    shutdown(this)
+}
+
+/// `transport.writelines(list_of_data)`: one `sendmsg` for all of it.
+///
+/// # Errors
+/// As `write`.
+pub fn writelines(this: &Ref<StreamTransport>, list_of_data: &Obj) -> Outcome<()> {
+    let py = this.py();
+    if py.version_info() < (3, 12) {
+        let empty = crate::py::bytes::bytes(py, b"")?;
+        let joined = call::method(&empty, intern!(py, "join"), [list_of_data])?;
+        return call::method(this.as_obj(), intern!(py, "write"), [&joined]).map(drop);
+    }
+    if this.outgoing.is_ended() {
+        return Err(Raised::runtime_error(
+            py,
+            "Cannot call writelines() after write_eof()",
+        ));
+    }
+    if !list_of_data.bind().is_truthy()? {
+        return Ok(());
+    }
+    let segments = segments(list_of_data)?;
+    if let Life::Lost(_) | Life::Closed(_) = this.life() {
+        return write_after_loss(this);
+    }
+    if segments.is_empty() {
+        return Ok(());
+    }
+    for segment in segments {
+        this.outgoing.push(segment, 0);
+    }
+    match this.outgoing.output.get() {
+        Output::Blocked => maybe_pause(this),
+        Output::Idle | Output::Gathering => send_all(this),
+    }
+}
+
+/// The pieces that are not empty.
+fn segments(list_of_data: &Obj) -> Outcome<Vec<Segment>> {
+    let mut segments = Vec::new();
+    for data in list_of_data.bind().try_iter()? {
+        let data = Obj::from(data?);
+        if !data.bind().is_exact_instance_of::<PyBytes>() {
+            // Stdlib makes a memoryview of each, whose TypeError this is.
+            PyMemoryView::from(data.bind())?;
+        }
+        let segment = Segment::of(&data)?;
+        if !segment.as_ref().is_empty() {
+            segments.push(segment);
+        }
+    }
+    Ok(segments)
+}
+
+/// `_maybe_pause_protocol`: the queue has grown, or the marks have changed.
+fn maybe_pause(this: &Ref<StreamTransport>) -> Outcome<()> {
+    let len = this.outgoing.len_bytes();
+    let pause = this.outgoing.flow.borrow_mut().after_growth(len);
+    match pause {
+        Some(reactor::Pause) => tell(this, "pause_writing"),
+        None => Ok(()),
+    }
+}
+
+/// `_maybe_resume_protocol`: the queue has shrunk.
+fn maybe_resume(this: &Ref<StreamTransport>) -> Outcome<()> {
+    let len = this.outgoing.len_bytes();
+    let resume = this.outgoing.flow.borrow_mut().after_drain(len);
+    match resume {
+        Some(reactor::Resume) => tell(this, "resume_writing"),
+        None => Ok(()),
+    }
+}
+
+/// Calls a method of flow control. What it raises is reported and ends nothing.
+fn tell(this: &Ref<StreamTransport>, method: &str) -> Outcome<()> {
+    let protocol = this.protocol_or_none();
+    let name = pyo3::types::PyString::intern(this.py(), method);
+    match call::method(&protocol, &name, []) {
+        Ok(_) => Ok(()),
+        Err(raised) => report::report(this, raised, &format!("protocol.{method}() failed")),
+    }
+}
+
+/// `transport.set_write_buffer_limits(high, low)`.
+///
+/// # Errors
+/// ValueError for marks in the wrong order.
+pub fn set_limits(
+    this: &Ref<StreamTransport>,
+    high: Option<&Obj>,
+    low: Option<&Obj>,
+) -> Outcome<()> {
+    let (high, low) = (mark(high)?, mark(low)?);
+    let high = high.unwrap_or_else(|| match low {
+        Some(low) => low.saturating_mul(4),
+        None => i64::try_from(Flow::DEFAULT_HIGH_BYTES).unwrap_or(i64::MAX),
+    });
+    let low = low.unwrap_or_else(|| high.div_euclid(4));
+    let set = match (usize::try_from(high), usize::try_from(low)) {
+        (Ok(high), Ok(low)) => this
+            .outgoing
+            .flow
+            .borrow_mut()
+            .set_limits(Some(high), Some(low))
+            .map_err(|BadLimits { .. }| ()),
+        _ => Err(()),
+    };
+    if set.is_err() {
+        let text = format!("high ({high}) must be >= low ({low}) must be >= 0");
+        return Err(Raised::value_error(this.py(), text));
+    }
+    flush(this)?;
+    maybe_pause(this)
+}
+
+/// A mark in bytes, or None. Beyond the largest number it means "never".
+fn mark(value: Option<&Obj>) -> Outcome<Option<i64>> {
+    let Some(value) = value.filter(|value| !value.is_none()) else {
+        return Ok(None);
+    };
+    if let Ok(number) = value.bind().cast::<PyInt>() {
+        let largest = if number.lt(0)? { i64::MIN } else { i64::MAX };
+        return Ok(Some(number.extract::<i64>().unwrap_or(largest)));
+    }
+    let number: f64 = value.bind().extract()?;
+    #[expect(clippy::cast_possible_truncation, reason = "saturates, as meant")]
+    Ok(Some(number as i64))
+}
