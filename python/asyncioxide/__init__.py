@@ -8,11 +8,10 @@ A program switches with one line:
 Importing this package changes nothing in ``asyncio``.
 """
 
-from ._asyncioxide import Future, Handle, Task, TimerHandle, __version__
+from ._asyncioxide import Future, Handle, Task, TimerHandle, __version__, sleep
 from ._loop import EventLoop, Server, new_event_loop
 from ._policy import EventLoopPolicy
 from ._run import run
-from ._sleep import sleep
 
 __all__ = (
     "EventLoop",

@@ -19,10 +19,13 @@ use crate::py::object::Obj;
 mod _asyncioxide {
     use super::*;
 
+    #[pymodule_export]
+    use crate::task::sleep::sleep;
+
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         let py = module.py();
-        build(module).map_err(|raised: Raised| PyErr::from_value(raised.take(py).bind().clone()))
+        build(module).map_err(|raised: Raised| raised.into_error(py))
     }
 }
 

@@ -9,6 +9,7 @@ mod not_yet;
 mod resolve;
 mod serve;
 mod signals;
+mod sock;
 mod tasks;
 mod watch;
 
@@ -37,6 +38,7 @@ pub fn build(py: Python<'_>) -> Outcome {
     let builder = tasks::methods(builder);
     let builder = watch::methods(builder);
     let builder = signals::methods(builder);
+    let builder = sock::methods(builder);
     let builder = executor::methods(builder);
     let builder = connect::methods(builder);
     let builder = serve::methods(builder);

@@ -50,7 +50,6 @@ pub fn methods(builder: TypeBuilder<EventLoopData>) -> TypeBuilder<EventLoopData
         })
         .method(c"sock_sendall", DOC, |_, _| refuse("sock_sendall"))
         .method(c"sock_sendto", DOC, |_, _| refuse("sock_sendto"))
-        .method(c"sock_connect", DOC, |_, _| refuse("sock_connect"))
         .method(c"sock_accept", DOC, |_, _| refuse("sock_accept"))
         .method(c"sock_sendfile", DOC, |_, _| refuse("sock_sendfile"))
 }

@@ -233,20 +233,23 @@ fn remove(this: &Ref<EventLoopData>, args: Args<'_>, method: &'static str, side:
         return Ok(Obj::bool(py, false));
     };
     refuse_transports(this, fd)?;
+    Ok(Obj::bool(py, unwatch(this, fd, side)?))
+}
+
+/// Takes the reader or writer of `fd` out and cancels it; false if there is none.
+fn unwatch(this: &Ref<EventLoopData>, fd: i32, side: Side) -> Outcome<bool> {
+    let py = this.py();
     let Some(driver) = this.base.driver() else {
-        return Ok(Obj::bool(py, false));
+        return Ok(false);
     };
     let found = driver
         .token_of(Fd::new(fd))
         .and_then(|token| Some((token, driver.source(token)?)));
     let Some((token, source)) = found else {
-        return Ok(Obj::bool(py, false));
+        return Ok(false);
     };
-    let Some(watch) = source
-        .as_watch()
-        .and_then(|watch| watch.downcast_ref::<Watch>())
-    else {
-        return Ok(Obj::bool(py, false));
+    let Some(watch) = source.as_watch().and_then(|watch| watch.downcast_ref::<Watch>()) else {
+        return Ok(false);
     };
     let before = watch.side(side).take();
     if watch.interest() == Interest::NONE {
@@ -258,5 +261,25 @@ fn remove(this: &Ref<EventLoopData>, args: Args<'_>, method: &'static str, side:
     if let Some(before) = before {
         handle::cancel(&before)?;
     }
-    Ok(Obj::bool(py, removed))
+    Ok(removed)
+}
+
+/// The loop's own `add_writer` for a socket of the caller's.
+///
+/// # Errors
+/// As `add_writer`.
+pub fn start_writing(this: &Ref<EventLoopData>, fd: i32, callback: &Obj) -> Outcome<Ref<HandleData>> {
+    refuse_transports(this, fd)?;
+    this.base.check_closed(this.py())?;
+    let handle = handle::make(this.upcast(), callback, Arguments::None, None)?;
+    watch(this, fd, Side::Writer, handle.clone())?;
+    Ok(handle)
+}
+
+/// Takes `start_writing` back.
+///
+/// # Errors
+/// OSError of epoll_ctl(2).
+pub fn stop_writing(this: &Ref<EventLoopData>, fd: i32) -> Outcome<()> {
+    unwatch(this, fd, Side::Writer).map(drop)
 }

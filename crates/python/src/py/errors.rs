@@ -44,6 +44,11 @@ impl Raised {
         }
     }
 
+    /// The exception as PyO3 carries it, for functions that PyO3 calls.
+    pub fn into_error(self, py: Python<'_>) -> PyErr {
+        PyErr::from_value(self.take(py).bind().clone())
+    }
+
     /// `TypeError(text)`.
     pub fn type_error(py: Python<'_>, text: impl Into<String>) -> Self {
         Self::set(py, PyTypeError::new_err(text.into()))

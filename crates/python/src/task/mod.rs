@@ -8,6 +8,7 @@ pub mod cancel;
 pub mod current;
 pub mod eager;
 pub mod registry;
+pub mod sleep;
 pub mod step;
 #[expect(
     clippy::module_inception,
