@@ -18,6 +18,7 @@ use crate::py::instance::Ref;
 use crate::py::object::Obj;
 use crate::py::slots::TypeBuilder;
 use crate::py::thread;
+use crate::py::version::PY_3_14;
 
 /// Adds this file's methods.
 pub fn methods(builder: TypeBuilder<EventLoopData>) -> TypeBuilder<EventLoopData> {
@@ -272,7 +273,7 @@ pub fn check_callback(this: &Ref<EventLoopData>, callback: &Obj, method: &str) -
     let py = this.py();
     let coroutines = imports::coroutines(py);
     let is_coroutine = call::method(coroutines, intern!(py, "iscoroutine"), [callback])?;
-    let function = if py.version_info() >= (3, 14) {
+    let function = if PY_3_14 {
         imports::inspect(py)
     } else {
         coroutines

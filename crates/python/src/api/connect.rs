@@ -17,10 +17,13 @@ use crate::py::imports;
 use crate::py::instance::Ref;
 use crate::py::object::Obj;
 use crate::py::slots::TypeBuilder;
-use crate::transport::dial::{Course, Finish, OwnedSocket, os_error, parts, race};
+use crate::transport::address::{os_error, parts};
 use crate::transport::life::{self, Opening};
 use crate::transport::listener::{is_tcp, kind};
+use crate::transport::owned_socket::OwnedSocket;
+use crate::transport::race::{Course, Finish, race};
 use crate::transport::state::StreamTransport;
+use crate::py::version::{PY_3_12, PY_3_14};
 
 const NAME: &str = "BaseEventLoop.create_connection";
 
@@ -78,7 +81,7 @@ struct Request {
 fn create_connection(this: &Ref<EventLoopData>, args: Args<'_>) -> Outcome {
     const SIGNATURE: Signature<15> = Signature::new(NAME, ARGUMENTS, 3, 1);
     let py = this.py();
-    let bound = if py.version_info() >= (3, 12) {
+    let bound = if PY_3_12 {
         SIGNATURE.bind(py, args)?
     } else {
         bind_3_11(py, args)?
@@ -302,8 +305,8 @@ fn merged(py: Python<'_>, errors: &[Kept], all_errors: bool) -> Outcome<Raised> 
 async fn open(co: &Co, request: &Request, socket: OwnedSocket) -> Outcome {
     let (transport, protocol, waiter) = {
         let opened = begin(request, &socket);
-        // A socket of the caller's stays the caller's, unless this Python closes it too.
-        let keeps_open = !request.has_address() && !closes_given_socket(request)?;
+        // A socket of the caller's stays the caller's. Python 3.14 closes it too when it gets no transport.
+        let keeps_open = !request.has_address() && !PY_3_14;
         match opened {
             Ok((transport, protocol, waiter)) => {
                 drop(socket.release());
@@ -325,11 +328,6 @@ async fn open(co: &Co, request: &Request, socket: OwnedSocket) -> Outcome {
     }
     log_connected(request, &transport.get(), &protocol.get())?;
     pair(transport.get().as_obj(), &protocol.get())
-}
-
-/// Python 3.14 closes a socket that never got a transport, also a given one.
-fn closes_given_socket(request: &Request) -> Outcome<bool> {
-    Ok(request.loop_.get().py().version_info() >= (3, 14))
 }
 
 fn begin(

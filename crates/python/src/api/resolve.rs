@@ -9,7 +9,7 @@ use crate::py::call;
 use crate::py::errors::{Outcome, Raised};
 use crate::py::imports;
 use crate::py::object::Obj;
-use crate::transport::dial::socket_module;
+use crate::transport::address::socket_module;
 
 /// What is asked for besides host and port.
 pub struct Hints<'a> {

@@ -18,10 +18,12 @@ use crate::py::imports;
 use crate::py::instance::{Payload, Ref};
 use crate::py::object::Obj;
 use crate::py::slots::TypeBuilder;
-use crate::transport::dial::{
-    OwnedSocket, bind_error, os_error, parts, skips_unavailable_addresses, socket_module,
+use crate::transport::address::{
+    bind_error, is_os_error, os_error, parts, skips_unavailable_addresses, socket_module,
 };
+use crate::transport::owned_socket::OwnedSocket;
 use crate::transport::server::{self, ServerData};
+use crate::py::version::{PY_3_13, PY_3_14};
 
 const NAME: &str = "BaseEventLoop.create_server";
 
@@ -80,7 +82,7 @@ struct Request {
 fn create_server(this: &Ref<EventLoopData>, args: Args<'_>) -> Outcome {
     const SIGNATURE: Signature<14> = Signature::new(NAME, ARGUMENTS, 3, 1);
     let py = this.py();
-    let bound = if py.version_info() >= (3, 13) {
+    let bound = if PY_3_13 {
         SIGNATURE.bind(py, args)?
     } else {
         bind_3_12(py, args)?
@@ -341,7 +343,7 @@ fn make_socket(co: &Co, request: &Request, info: &Obj) -> Outcome<Option<OwnedSo
         Ok(socket) => Ok(Some(OwnedSocket::new(co, socket))),
         Err(raised) => {
             let exception = raised.take(py);
-            if !crate::transport::dial::is_os_error(&exception) {
+            if !is_os_error(&exception) {
                 return Err(Raised::raise(exception));
             }
             if request.loop_.get().base.is_debug() {
@@ -378,7 +380,7 @@ fn set_options(request: &Request, info: &Obj, socket: &Obj) -> Outcome<()> {
         set("SOL_SOCKET", "SO_REUSEADDR")?;
     }
     if is_true(&request.reuse_port)?
-        && (py.version_info() < (3, 14) || is_v6 || is_family("AF_INET")?)
+        && (!PY_3_14 || is_v6 || is_family("AF_INET")?)
     {
         call::method(
             imports::base_events(py),

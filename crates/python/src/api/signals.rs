@@ -17,6 +17,7 @@ use crate::py::imports;
 use crate::py::instance::Ref;
 use crate::py::object::Obj;
 use crate::py::slots::TypeBuilder;
+use crate::py::version::PY_3_14;
 
 /// Adds this file's methods.
 pub fn methods(builder: TypeBuilder<EventLoopData>) -> TypeBuilder<EventLoopData> {
@@ -65,7 +66,7 @@ fn refuse_coroutines(callback: &Obj) -> Outcome<()> {
     let py = callback.py();
     let coroutines = imports::coroutines(py);
     let is_coroutine = call::method(coroutines, intern!(py, "iscoroutine"), [callback])?;
-    let function = if py.version_info() >= (3, 14) {
+    let function = if PY_3_14 {
         imports::inspect(py)
     } else {
         coroutines

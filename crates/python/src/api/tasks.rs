@@ -13,6 +13,7 @@ use crate::py::instance::Ref;
 use crate::py::object::Obj;
 use crate::py::slots::TypeBuilder;
 use crate::task::task;
+use crate::py::version::{PY_3_13, PY_3_14, at_least};
 
 /// Adds this file's methods.
 pub fn methods(builder: TypeBuilder<EventLoopData>) -> TypeBuilder<EventLoopData> {
@@ -95,7 +96,7 @@ fn create_task(this: &Ref<EventLoopData>, args: Args<'_>) -> Outcome {
 
 /// 3.14 passes every keyword on to the task; older Pythons know two.
 fn unknown_keywords(py: Python<'_>, args: Args<'_>) -> Option<Vec<Obj>> {
-    if !args.has_keywords() || py.version_info() < (3, 14) {
+    if !args.has_keywords() || !PY_3_14 {
         return None;
     }
     let names: Vec<Obj> = args.keywords().map(|(name, _)| name).collect();
@@ -132,7 +133,7 @@ fn from_factory(this: &Ref<EventLoopData>, factory: &Obj, args: Args<'_>) -> Out
     const SIGNATURE: Signature<3> =
         Signature::new("BaseEventLoop.create_task", ["coro", "name", "context"], 1, 1);
     let py = this.py();
-    if py.version_info() >= (3, 14) {
+    if PY_3_14 {
         let coro = args
             .positional()
             .first()
@@ -157,8 +158,8 @@ fn from_factory(this: &Ref<EventLoopData>, factory: &Obj, args: Args<'_>) -> Out
         )?,
     };
     let name = name.unwrap_or(&none);
-    if py.version_info() >= (3, 13) {
-        if py.version_info() >= (3, 13, 1) && name.is_none() {
+    if PY_3_13 {
+        if at_least(py, (3, 13, 1)) && name.is_none() {
             return Ok(made);
         }
         call::method(&made, intern!(py, "set_name"), [name])?;

@@ -68,10 +68,10 @@ impl Watch {
     fn interest(&self) -> Interest {
         let mut interest = Interest::NONE;
         if self.reader.is_some() {
-            interest = interest | Interest::READABLE;
+            interest |= Interest::READABLE;
         }
         if self.writer.is_some() {
-            interest = interest | Interest::WRITABLE;
+            interest |= Interest::WRITABLE;
         }
         interest
     }

@@ -73,23 +73,7 @@ fn run_task(
     let context = task.context()?;
     let result = context::run_in(&context, || body(task));
     forget_stop_iteration(task.py());
-    if task.base.is_done() {
-        leave(this, result)
-    } else {
-        result
-    }
-}
-
-/// Withdraws a finished task at once, without losing what it raised.
-fn leave(this: &Ref<EventLoopData>, result: Outcome<()>) -> Outcome<()> {
-    match result {
-        Ok(()) => current::withdraw(this.upcast()),
-        Err(raised) => {
-            let exception = raised.take(this.py());
-            current::withdraw(this.upcast())?;
-            Err(Raised::raise(exception))
-        }
-    }
+    result
 }
 
 /// Debug mode: measures the entry, and logs it if it was slow.

@@ -3,6 +3,9 @@
 //! It gives the future to the task once, then answers with its result. The future could be its own iterator and save this
 //! object; then every future would have `__next__` and pass for an iterator, which asyncio's do not.
 
+use std::cell::Cell;
+use std::rc::Rc;
+
 use pyo3::types::{PyAnyMethods, PyType, PyTypeMethods};
 use pyo3::{Python, intern};
 
@@ -12,16 +15,19 @@ use crate::py::call;
 use crate::py::cell::Slot;
 use crate::py::coroutine::Sent;
 use crate::py::errors::{Outcome, Raised};
+use crate::py::freelist::FreeList;
 use crate::py::gc::Visitor;
 use crate::py::instance::{Payload, Ref, TypeSlot};
 use crate::py::object::Obj;
 use crate::py::slots::TypeBuilder;
+use crate::py::version::PY_3_12;
 
 static TYPE: TypeSlot = TypeSlot::new();
 
-/// The payload: the future, until its result was taken.
+/// The payload: the future, and whether its result was taken.
 pub struct FutureIter {
     future: Slot<Ref<FutureData>>,
+    finished: Cell<bool>,
 }
 
 impl Payload for FutureIter {
@@ -30,6 +36,7 @@ impl Payload for FutureIter {
     fn blank() -> Self {
         Self {
             future: Slot::default(),
+            finished: Cell::new(false),
         }
     }
 
@@ -39,6 +46,11 @@ impl Payload for FutureIter {
 
     fn clear(&self) {
         self.future.set(None);
+    }
+
+    fn pool(&self) -> Option<Rc<FreeList>> {
+        let scheduler = self.future.get()?.scheduler()?;
+        Some(scheduler.pools.iterators.clone())
     }
 }
 
@@ -52,8 +64,11 @@ pub fn of(future: &Ref<FutureData>) -> Outcome {
     future.ensure_alive(py)?;
     let iter = FutureIter {
         future: Slot::new(Some(future.clone())),
+        finished: Cell::new(false),
     };
-    Ok(Ref::alloc(py, iter, None)?.into_obj())
+    let scheduler = future.scheduler();
+    let pool = scheduler.as_ref().map(|scheduler| &*scheduler.pools.iterators);
+    Ok(Ref::alloc(py, iter, pool)?.into_obj())
 }
 
 /// One step of an `await` on `future`: gives it out while it is pending, then its result.
@@ -74,13 +89,13 @@ pub fn step(future: &Ref<FutureData>) -> Outcome<Sent> {
 
 fn send(this: &Ref<FutureIter>, _value: &Obj) -> Outcome<Sent> {
     let py = this.py();
-    let Some(future) = this.future.get() else {
-        return Ok(Sent::Returned(Obj::none(py)));
-    };
-    if future.is_done() {
-        this.future.set(None);
+    match this.future.get() {
+        Some(future) if !this.finished.get() => {
+            this.finished.set(future.is_done());
+            step(&future)
+        }
+        _ => Ok(Sent::Returned(Obj::none(py))),
     }
-    step(&future)
 }
 
 /// `send` as Python calls it: the end is a StopIteration.
@@ -98,7 +113,7 @@ fn send_method(this: &Ref<FutureIter>, value: &Obj) -> Outcome {
 /// `throw(type, value=None, traceback=None)`, as `FutureIter_throw`.
 fn throw(this: &Ref<FutureIter>, args: Args<'_>) -> Outcome {
     let exception = thrown(this.py(), args)?;
-    this.future.set(None);
+    this.finished.set(true);
     Err(Raised::raise(exception))
 }
 
@@ -112,7 +127,7 @@ pub(super) fn thrown(py: Python<'_>, args: Args<'_>) -> Outcome {
     if args.positional().len() > 1 {
         let warn = call::attr(crate::py::imports::warnings(py), intern!(py, "warn"))?;
         let text = "the (type, exc, tb) signature of throw() is deprecated, use the single-arg signature instead.";
-        if py.version_info() >= (3, 12) {
+        if PY_3_12 {
             let category = Obj::from(py.get_type::<pyo3::exceptions::PyDeprecationWarning>());
             call::call(&warn, [&Obj::str(py, text), &category])?;
         }
@@ -164,7 +179,7 @@ fn exception_of(py: Python<'_>, class: Option<Obj>, value: Option<Obj>) -> Outco
 }
 
 fn close(this: &Ref<FutureIter>) -> Outcome {
-    this.future.set(None);
+    this.finished.set(true);
     Ok(Obj::none(this.py()))
 }
 

@@ -92,6 +92,10 @@ pub struct Callbacks {
     first: Slot,
     /// The first entry's context; none for a task.
     first_context: Slot,
+    #[expect(
+        clippy::box_collection,
+        reason = "one word in every future, instead of three for the few that have more callbacks"
+    )]
     more: Cell<Option<Box<Vec<Callback>>>>,
 }
 

@@ -14,7 +14,7 @@ use crate::py::call;
 use crate::py::context;
 use crate::py::errors::{Outcome, Raised};
 use crate::py::imports;
-use crate::py::instance::{Payload, Ref};
+use crate::py::instance::Ref;
 use crate::py::object::Obj;
 use crate::py::slots::TypeBuilder;
 

@@ -19,6 +19,7 @@ use crate::py::gc::Visitor;
 use crate::py::imports;
 use crate::py::instance::{Dict, Payload, Ref, TypeSlot, WeakList};
 use crate::py::object::Obj;
+use crate::py::version::PY_3_13;
 
 pub(super) static TYPE: TypeSlot = TypeSlot::new();
 
@@ -367,7 +368,7 @@ impl FutureData {
             return Err(Raised::type_error(py, "invalid exception object"));
         }
         let stop = py.get_type::<pyo3::exceptions::PyStopIteration>();
-        if py.version_info() < (3, 13) {
+        if !PY_3_13 {
             if exception.bind().get_type().is(&stop) {
                 return Err(Raised::type_error(py, TEXT));
             }

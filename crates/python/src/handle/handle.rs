@@ -188,11 +188,6 @@ impl HandleData {
         copy
     }
 
-    /// The context that the callback runs in.
-    pub fn context(&self) -> Option<Obj> {
-        self.context.get()
-    }
-
     /// The stack where the handle was made, in debug mode.
     pub fn source_traceback(&self) -> Option<Obj> {
         self.with_debug(|debug| debug.source_traceback.get())

@@ -30,6 +30,7 @@ use crate::py::instance::{Payload, Ref, TypeSlot};
 use crate::py::object::Obj;
 use crate::py::slots::TypeBuilder;
 use crate::py::thread;
+use crate::py::version::PY_3_13;
 
 static TYPE: TypeSlot = TypeSlot::new();
 
@@ -178,6 +179,8 @@ pub struct Pools {
     pub futures: Rc<FreeList>,
     /// For `Task`.
     pub tasks: Rc<FreeList>,
+    /// For the iterators behind `await future`.
+    pub iterators: Rc<FreeList>,
 }
 
 impl Pools {
@@ -188,6 +191,7 @@ impl Pools {
             timers: list(),
             futures: list(),
             tasks: list(),
+            iterators: list(),
         }
     }
 }
@@ -543,7 +547,7 @@ fn format_callback(scheduler: &Ref<Scheduler>, callback: &Obj, arguments: &Argum
         intern!(py, "_format_callback_source"),
     )?;
     let arguments = arguments.tuple(py)?;
-    if py.version_info() >= (3, 13) {
+    if PY_3_13 {
         let debug = Obj::bool(py, scheduler.is_debug());
         return call::call_keywords(
             &format,

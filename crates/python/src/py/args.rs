@@ -1,7 +1,7 @@
 //! Arguments of a call and their signature: binding by position and by name, with CPython's TypeErrors.
 #![allow(unsafe_code, reason = "views the C argument array as references")]
 
-use pyo3::types::{PyAnyMethods, PyString, PyStringMethods, PyTuple, PyTupleMethods};
+use pyo3::types::{PyString, PyStringMethods, PyTuple, PyTupleMethods};
 use pyo3::{Python, ffi};
 
 use super::errors::{Outcome, Raised};

@@ -15,8 +15,10 @@ use super::object::Obj;
 pub fn bytes(py: Python<'_>, data: &[u8]) -> Outcome {
     let _attached = py;
     let len = ffi::Py_ssize_t::try_from(data.len()).expect("a slice is at most isize::MAX bytes");
-    // SAFETY: `data` is valid for `len` bytes; a new reference or null with an exception.
-    unsafe { Obj::from_result(ffi::PyBytes_FromStringAndSize(data.as_ptr().cast(), len)) }
+    // SAFETY: `data` is valid for `len` bytes.
+    let made = unsafe { ffi::PyBytes_FromStringAndSize(data.as_ptr().cast(), len) };
+    // SAFETY: a new reference or null with an exception.
+    unsafe { Obj::from_result(made) }
 }
 
 /// A contiguous view of an object's memory, held until dropped (PEP 3118).
@@ -114,11 +116,6 @@ impl Segment {
     /// `MemoryError`.
     pub fn copy(py: Python<'_>, data: &[u8]) -> Outcome<Self> {
         bytes(py, data).map(Self)
-    }
-
-    /// The object.
-    pub fn object(&self) -> &Obj {
-        &self.0
     }
 }
 

@@ -13,8 +13,10 @@ use super::object::Obj;
 #[inline]
 pub fn copy_current(py: Python<'_>) -> Outcome {
     let _attached = py;
-    // SAFETY: the thread is attached; a new reference or null with an exception.
-    unsafe { Obj::from_result(ffi::PyContext_CopyCurrent()) }
+    // SAFETY: the thread is attached.
+    let copy = unsafe { ffi::PyContext_CopyCurrent() };
+    // SAFETY: a new reference or null with an exception.
+    unsafe { Obj::from_result(copy) }
 }
 
 /// Runs `body` inside `context` (`context.run`), and leaves it on every way out.

@@ -8,6 +8,7 @@ use pyo3::{Python, ffi, intern};
 
 use super::call;
 use super::errors::{Outcome, Raised};
+use super::indicator;
 use super::object::Obj;
 
 /// What a coroutine did with one turn.
@@ -122,12 +123,8 @@ pub(in crate::py) fn stop_iteration(value: Obj) {
     }
     reset_stop_iteration(reused, value);
     // Restored, not raised: raising would make the exception being handled its context and keep that alive.
-    // SAFETY: a static exception class, never freed.
-    let class = unsafe { ffi::Py_NewRef(ffi::PyExc_StopIteration) };
     // SAFETY: `reused` is a live exception instance.
-    let instance = unsafe { ffi::Py_NewRef(reused) };
-    // SAFETY: gives the two new references away.
-    unsafe { ffi::PyErr_Restore(class, instance, std::ptr::null_mut()) };
+    indicator::put(unsafe { Obj::from_borrowed(reused) });
 }
 
 /// Puts `value` into the reused instance, which nobody else refers to, and forgets its last use.

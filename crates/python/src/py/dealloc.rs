@@ -3,12 +3,20 @@
 //! A chain of futures, each held by a callback of the one before, is freed from inside the first one's deallocation.
 //! CPython bounds such recursion with its trashcan, whose macros differ in every version; here the objects beyond a
 //! depth are put aside and freed by the outermost deallocation of the thread.
+//!
+//! A panic in what a payload does while it dies is reported as unraisable: nobody can receive it, and leaving the slot it
+//! would abort the process. The object's memory is freed all the same.
 #![allow(unsafe_code, reason = "ends the life of raw objects")]
 
+use std::any::Any;
 use std::cell::{Cell, RefCell};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
 
-use pyo3::ffi;
+use pyo3::{Python, ffi};
 
+use super::errors::{Raised, set_aside};
+use super::freelist::FreeList;
 use super::instance::{Instance, Payload};
 
 /// Nested deallocations before the next one is put aside.
@@ -16,8 +24,15 @@ const DEPTH_LIMIT: u32 = 40;
 
 type Destroy = unsafe fn(*mut ffi::PyObject);
 
+/// How deep this thread is, and how many objects it has put aside.
+struct Nesting {
+    depth: Cell<u32>,
+    aside: Cell<usize>,
+}
+
 thread_local! {
-    static DEPTH: Cell<u32> = const { Cell::new(0) };
+    /// One look-up per deallocation serves both numbers.
+    static NESTING: Nesting = const { Nesting { depth: Cell::new(0), aside: Cell::new(0) } };
     static ASIDE: RefCell<Vec<(*mut ffi::PyObject, Destroy)>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -26,6 +41,31 @@ thread_local! {
 /// # Safety
 /// Called by the interpreter with an instance of `T` whose reference count has become zero.
 pub(in crate::py) unsafe extern "C" fn dealloc<T: Payload>(object: *mut ffi::PyObject) {
+    // SAFETY: passed on.
+    contain(|| unsafe { end::<T>(object) });
+}
+
+/// Runs a part of a deallocation; a panic in it is reported.
+#[inline]
+fn contain(body: impl FnOnce()) {
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(body)) {
+        report(&*panic);
+    }
+}
+
+#[cold]
+fn report(panic: &(dyn Any + Send)) {
+    // SAFETY: the interpreter deallocates on attached threads.
+    let py = unsafe { Python::assume_attached() };
+    set_aside(py, || Raised::panicked(py, panic).unraisable(py, None));
+}
+
+/// Finalizes, untracks and destroys, now or later.
+///
+/// # Safety
+/// As `dealloc`.
+#[inline]
+unsafe fn end<T: Payload>(object: *mut ffi::PyObject) {
     let instance: *const Instance<T> = object.cast();
     // SAFETY: the slot belongs to `T`'s type, and the payload is intact until `destroy`.
     let payload = unsafe { &(*instance).payload };
@@ -43,21 +83,56 @@ pub(in crate::py) unsafe extern "C" fn dealloc<T: Payload>(object: *mut ffi::PyO
         // SAFETY: an object of a collected type; untracking twice (a subclass did it already) is allowed.
         unsafe { ffi::PyObject_GC_UnTrack(object.cast()) };
     }
-    let depth = DEPTH.get();
-    if depth >= DEPTH_LIMIT {
-        ASIDE.with_borrow_mut(|aside| aside.push((object, destroy::<T> as Destroy)));
-        return;
-    }
-    DEPTH.set(depth + 1);
-    // SAFETY: finalized and untracked, as `destroy` demands.
-    unsafe { destroy::<T>(object) };
-    if depth == 0 {
-        while let Some((object, destroy)) = ASIDE.with_borrow_mut(Vec::pop) {
-            // SAFETY: put aside above, once, in the state that its `destroy` demands.
-            unsafe { destroy(object) };
+    NESTING.with(|nesting| {
+        let depth = nesting.depth.get();
+        if depth >= DEPTH_LIMIT {
+            ASIDE.with_borrow_mut(|aside| aside.push((object, destroy::<T> as Destroy)));
+            nesting.aside.set(nesting.aside.get() + 1);
+            return;
         }
+        nesting.depth.set(depth + 1);
+        // SAFETY: finalized and untracked, as `destroy` demands.
+        unsafe { destroy::<T>(object) };
+        if depth == 0 && nesting.aside.get() > 0 {
+            destroy_aside(nesting);
+        }
+        nesting.depth.set(depth);
+    });
+}
+
+/// Frees what was put aside, which may put more aside.
+#[cold]
+fn destroy_aside(nesting: &Nesting) {
+    while let Some((object, destroy)) = ASIDE.with_borrow_mut(Vec::pop) {
+        nesting.aside.set(nesting.aside.get() - 1);
+        // SAFETY: put aside by `dealloc`, once, in the state that its `destroy` demands.
+        unsafe { destroy(object) };
     }
-    DEPTH.set(depth);
+}
+
+/// The memory of a dead object: kept by its pool or freed when this is dropped, also when a panic unwinds.
+struct Remains {
+    object: *mut ffi::PyObject,
+    type_: *mut ffi::PyTypeObject,
+    pool: Option<Rc<FreeList>>,
+}
+
+impl Drop for Remains {
+    #[inline]
+    fn drop(&mut self) {
+        let pool = self.pool.take();
+        // SAFETY: untracked, payload dropped, unreachable.
+        let kept = pool.is_some_and(|pool| unsafe { pool.put(self.object) });
+        if !kept {
+            // SAFETY: the type is alive: the object holds a reference to it.
+            let free = unsafe { (*self.type_).tp_free };
+            let free = free.expect("a ready type has tp_free");
+            // SAFETY: the memory was allocated by this type's `tp_alloc` or by `PyObject_GC_New`.
+            unsafe { free(self.object.cast()) };
+        }
+        // SAFETY: an instance of a heap type owns a reference to it (CPython 3.8 and later); this was its last use.
+        unsafe { ffi::Py_DECREF(self.type_.cast()) };
+    }
 }
 
 /// Drops the payload and frees or keeps the memory.
@@ -65,35 +140,40 @@ pub(in crate::py) unsafe extern "C" fn dealloc<T: Payload>(object: *mut ffi::PyO
 /// # Safety
 /// `object` is a dead, finalized, untracked instance of `T`.
 unsafe fn destroy<T: Payload>(object: *mut ffi::PyObject) {
+    // SAFETY: passed on.
+    contain(|| unsafe { take_apart::<T>(object) });
+}
+
+/// # Safety
+/// As `destroy`.
+#[inline]
+unsafe fn take_apart<T: Payload>(object: *mut ffi::PyObject) {
     let instance: *mut Instance<T> = object.cast();
     // SAFETY: the header is intact until the memory is freed.
     let type_ = unsafe { ffi::Py_TYPE(object) };
     // SAFETY: the type is alive: every instance holds a reference to its heap type.
     let weak_offset = unsafe { (*type_).tp_weaklistoffset };
     if weak_offset > 0 {
+        // SAFETY: the offset lies within the object.
+        let list: *mut *mut ffi::PyObject = unsafe { object.byte_offset(weak_offset) }.cast();
         // SAFETY: the interpreter guarantees a weak list pointer at this offset.
-        let list = unsafe { *object.byte_offset(weak_offset).cast::<*mut ffi::PyObject>() };
+        let list = unsafe { *list };
         if !list.is_null() {
             // SAFETY: the object is dead but whole; callbacks of weak references see it as gone.
             unsafe { ffi::PyObject_ClearWeakRefs(object) };
         }
     }
-    let pool = if type_ == T::TYPE.get() {
-        // SAFETY: the payload is intact until the next statement.
-        unsafe { (*instance).payload.pool() }
-    } else {
-        None
+    let mut remains = Remains {
+        object,
+        type_,
+        pool: None,
     };
-    // SAFETY: dropped exactly once: the object is dead and nothing else drops payloads.
-    unsafe { std::ptr::drop_in_place(&raw mut (*instance).payload) };
-    // SAFETY: untracked, payload dropped, unreachable.
-    let kept = pool.is_some_and(|pool| unsafe { pool.put(object) });
-    if !kept {
-        // SAFETY: the slot is filled for every ready type.
-        let free = unsafe { (*type_).tp_free }.expect("a ready type has tp_free");
-        // SAFETY: the memory was allocated by this type's `tp_alloc` or by `PyObject_GC_New`.
-        unsafe { free(object.cast()) };
+    // SAFETY: the payload is intact until it is dropped below.
+    let payload = unsafe { &raw mut (*instance).payload };
+    if type_ == T::TYPE.get() {
+        // SAFETY: as above; the reference ends with the statement.
+        remains.pool = unsafe { (*payload).pool() };
     }
-    // SAFETY: an instance of a heap type owns a reference to it (CPython 3.8 and later); this was its last use.
-    unsafe { ffi::Py_DECREF(type_.cast()) };
+    // SAFETY: dropped exactly once: the object is dead and nothing else drops payloads.
+    unsafe { std::ptr::drop_in_place(payload) };
 }

@@ -5,6 +5,7 @@
 //! `object.rs`); it is turned into `Raised` where it appears.
 
 use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use pyo3::exceptions::{PyOSError, PyRuntimeError, PySystemError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -81,16 +82,14 @@ impl Raised {
     }
 
     /// What a caught panic becomes: `SystemError`, so that neither `except Exception` nor the loop's handler misses it.
+    #[cold]
     pub fn panicked(py: Python<'_>, payload: &(dyn Any + Send)) -> Self {
-        let text = payload
-            .downcast_ref::<&str>()
-            .map(ToString::to_string)
-            .or_else(|| payload.downcast_ref::<String>().cloned())
-            .unwrap_or_else(|| String::from("no message"));
-        Self::set(
-            py,
-            PySystemError::new_err(format!("asyncioxide panicked: {text}")),
-        )
+        Self::system_error(py, panic_text(payload))
+    }
+
+    /// `SystemError(text)`.
+    pub(in crate::py) fn system_error(py: Python<'_>, text: String) -> Self {
+        Self::set(py, PySystemError::new_err(text))
     }
 
     /// Reports the exception where nobody can receive it (`sys.unraisablehook`).
@@ -124,6 +123,27 @@ impl From<pyo3::CastError<'_, '_>> for Raised {
     fn from(error: pyo3::CastError<'_, '_>) -> Self {
         Self::from(PyErr::from(error))
     }
+}
+
+/// What the exception for a panic says.
+pub(in crate::py) fn panic_text(payload: &(dyn Any + Send)) -> String {
+    let text = payload
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message");
+    format!("asyncioxide panicked: {text}")
+}
+
+/// Runs `body`; a panic in it becomes `SystemError`. Every way from C into this crate leads through here, because a panic
+/// that left an `extern "C"` function would abort the process.
+///
+/// # Errors
+/// What `body` raised, or `SystemError('asyncioxide panicked: ...')`.
+#[inline]
+pub fn guard<R>(py: Python<'_>, body: impl FnOnce() -> Outcome<R>) -> Outcome<R> {
+    catch_unwind(AssertUnwindSafe(body))
+        .unwrap_or_else(|payload| Err(Raised::panicked(py, &*payload)))
 }
 
 /// Runs `body` with the pending exception, if there is one, set aside: for what happens while an error is on its way.

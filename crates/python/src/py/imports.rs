@@ -8,6 +8,7 @@ use pyo3::sync::PyOnceLock;
 
 use super::errors::Outcome;
 use super::object::{Held, Obj};
+use super::version::{PY_3_12, PY_3_14};
 
 macro_rules! imports {
     ($($(#[doc = $doc:literal])* $field:ident = $module:literal $($attribute:literal)*;)*) => {
@@ -89,8 +90,6 @@ imports! {
     os = "os";
     /// the module `threading`
     threading = "threading";
-    /// the module `traceback`
-    traceback = "traceback";
     /// the module `warnings`
     warnings = "warnings";
     /// the module `weakref`
@@ -107,8 +106,6 @@ imports! {
     generator_type = "types" "GeneratorType";
     /// the class of coroutines
     coroutine_type = "types" "CoroutineType";
-    /// `functools.partial`
-    partial = "functools" "partial";
 }
 
 /// What older and newer Pythons have in different places.
@@ -135,12 +132,12 @@ impl TaskRegistry {
         let tasks = py.import("asyncio.tasks")?;
         let accelerator = py.import("_asyncio")?;
         let class = py.import("weakref")?.getattr("WeakSet")?;
-        let name = if py.version_info() < (3, 12) {
+        let name = if !PY_3_12 {
             "_all_tasks"
         } else {
             "_scheduled_tasks"
         };
-        let registry = if py.version_info() < (3, 14) {
+        let registry = if !PY_3_14 {
             tasks.getattr(name)?
         } else {
             let referents = py
@@ -182,7 +179,7 @@ impl Versioned {
                 .getattr_opt(name)?
                 .map(|found| Held::new(Obj::from(found))))
         };
-        let current_tasks = if py.version_info() < (3, 14) {
+        let current_tasks = if !PY_3_14 {
             optional("_current_tasks")?
         } else {
             None

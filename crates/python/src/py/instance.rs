@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 
 use pyo3::{Python, ffi};
 
-use super::errors::{Outcome, Raised};
+use super::errors::Raised;
 use super::freelist::FreeList;
 use super::gc::Visitor;
 use super::object::Obj;
@@ -97,13 +97,6 @@ pub struct Derived<B, T> {
 #[derive(Default)]
 pub struct WeakList(Cell<usize>);
 
-impl WeakList {
-    /// Whether a weak reference exists.
-    pub(in crate::py) fn is_empty(&self) -> bool {
-        self.0.get() == 0
-    }
-}
-
 /// A field for `tp_dictoffset`: the instance's `__dict__`, made by the interpreter when it is first needed.
 #[repr(transparent)]
 #[derive(Default)]
@@ -154,8 +147,10 @@ impl<T: Payload> Ref<T> {
             return Err(Raised::indicated());
         }
         let instance: *mut Instance<T> = raw.cast();
-        // SAFETY: the block is as large as `Instance<T>`; its payload is not initialised yet, so nothing is overwritten.
-        unsafe { (&raw mut (*instance).payload).write(payload) };
+        // SAFETY: the block is as large as `Instance<T>`; no reference is made.
+        let place = unsafe { &raw mut (*instance).payload };
+        // SAFETY: the payload is not initialised yet, so nothing is overwritten.
+        unsafe { place.write(payload) };
         if T::COLLECTED {
             // SAFETY: every field that `tp_traverse` looks at is initialised now.
             unsafe { ffi::PyObject_GC_Track(raw.cast()) };
@@ -263,14 +258,4 @@ impl Obj {
             None => Err(self),
         }
     }
-}
-
-/// `type(*args)` gave an instance of ours: the typed reference.
-pub fn expect<T: Payload>(result: Outcome) -> Outcome<Ref<T>> {
-    let object = result?;
-    let py = object.py();
-    object
-        .clone()
-        .into_ref::<T>()
-        .map_err(|_| Raised::type_error(py, format!("unexpected object {}", object.bind())))
 }

@@ -20,3 +20,4 @@ pub mod object;
 pub mod slots;
 pub mod thread;
 mod trampoline;
+pub mod version;

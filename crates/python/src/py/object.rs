@@ -55,8 +55,8 @@ impl Obj {
     /// Views a borrowed pointer as a reference that lives as long as the pointer's place.
     ///
     /// # Safety
-    /// `*ptr` is not null and stays alive for `'a`; the thread is attached.
-    pub unsafe fn ref_from<'a>(ptr: &'a *mut ffi::PyObject) -> &'a Self {
+    /// `*ptr` is not null and stays alive as long as `ptr`; the thread is attached.
+    pub unsafe fn ref_from(ptr: &*mut ffi::PyObject) -> &Self {
         debug_assert!(!ptr.is_null());
         // SAFETY: `Obj` is a transparent non-null pointer, so the two places have one layout.
         unsafe { &*std::ptr::from_ref(ptr).cast() }
@@ -112,15 +112,11 @@ impl Obj {
     /// The same object as PyO3 sees it.
     #[inline]
     pub fn bind(&self) -> &Bound<'_, PyAny> {
-        // SAFETY: `Obj` and the pointer inside `Bound` have one layout, and `self` keeps the object alive.
-        unsafe { Bound::ref_from_ptr(self.py(), &*std::ptr::from_ref(self).cast()) }
-    }
-
-    /// PyO3's reference seen as ours.
-    #[inline]
-    pub fn from_bound<'a, T>(bound: &'a Bound<'_, T>) -> &'a Self {
-        // SAFETY: `Bound<T>` is a token of size zero and one object pointer, transparent over it.
-        unsafe { &*std::ptr::from_ref(bound).cast() }
+        let place: *const *mut ffi::PyObject = std::ptr::from_ref(self).cast();
+        // SAFETY: `Obj` is a transparent object pointer, so this is the pointer's place, alive as long as `self`.
+        let place = unsafe { &*place };
+        // SAFETY: `self` keeps the object alive as long as the place.
+        unsafe { Bound::ref_from_ptr(self.py(), place) }
     }
 
     /// Whether both are the same object.
@@ -144,18 +140,6 @@ impl Obj {
         own.cast() == type_.as_ptr()
     }
 
-    /// Whether the type is `type_` or derives from it; unlike `isinstance`, never asks the object.
-    #[inline]
-    pub fn type_derives(&self, type_: &Self) -> bool {
-        // SAFETY: `self` is alive and `type_` is a type by the callers' use (type objects of the import table).
-        unsafe { ffi::PyObject_TypeCheck(self.as_ptr(), type_.as_ptr().cast()) != 0 }
-    }
-
-    /// The number of references, for the one object that is reused while nobody else holds it.
-    pub fn is_unshared(&self) -> bool {
-        // SAFETY: `self` is alive.
-        unsafe { ffi::Py_REFCNT(self.as_ptr()) == 1 }
-    }
 }
 
 impl Clone for Obj {

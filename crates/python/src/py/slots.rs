@@ -4,7 +4,7 @@
 //! over the function it calls.
 #![allow(unsafe_code, reason = "makes types from C tables")]
 
-use std::ffi::{CStr, c_int, c_void};
+use std::ffi::{CStr, c_int, c_ulong, c_void};
 use std::mem::offset_of;
 
 use pyo3::{Python, ffi};
@@ -42,7 +42,7 @@ pub struct TypeBuilder<T: Payload> {
     name: &'static CStr,
     doc: &'static CStr,
     base: Option<&'static TypeSlot>,
-    flags: u64,
+    flags: c_ulong,
     slots: Vec<ffi::PyType_Slot>,
     methods: Vec<ffi::PyMethodDef>,
     attributes: Vec<ffi::PyGetSetDef>,
@@ -57,7 +57,7 @@ impl<T: Payload> TypeBuilder<T> {
             name,
             doc,
             base: None,
-            flags: ffi::Py_TPFLAGS_DEFAULT as u64,
+            flags: ffi::Py_TPFLAGS_DEFAULT,
             slots: Vec::new(),
             methods: Vec::new(),
             attributes: Vec::new(),
@@ -66,7 +66,7 @@ impl<T: Payload> TypeBuilder<T> {
         };
         builder.slot(ffi::Py_tp_dealloc, dealloc::<T> as *mut c_void);
         if T::COLLECTED {
-            builder.flags |= ffi::Py_TPFLAGS_HAVE_GC as u64;
+            builder.flags |= ffi::Py_TPFLAGS_HAVE_GC;
             builder.slot(ffi::Py_tp_traverse, traverse::<T> as *mut c_void);
             builder.slot(ffi::Py_tp_clear, clear::<T> as *mut c_void);
         }
@@ -88,7 +88,7 @@ impl<T: Payload> TypeBuilder<T> {
 
     /// Lets Python derive from the type.
     pub fn subclassable(mut self) -> Self {
-        self.flags |= ffi::Py_TPFLAGS_BASETYPE as u64;
+        self.flags |= ffi::Py_TPFLAGS_BASETYPE;
         self
     }
 
@@ -105,7 +105,7 @@ impl<T: Payload> TypeBuilder<T> {
 
     /// Only Rust makes instances; calling the type is a TypeError.
     pub fn no_constructor(mut self) -> Self {
-        self.flags |= ffi::Py_TPFLAGS_DISALLOW_INSTANTIATION as u64;
+        self.flags |= ffi::Py_TPFLAGS_DISALLOW_INSTANTIATION;
         self
     }
 
@@ -336,13 +336,13 @@ impl<T: Payload> TypeBuilder<T> {
             flags: u32::try_from(self.flags).expect("type flags fit in 32 bits"),
             slots: self.slots.as_mut_ptr(),
         };
-        let base = self
-            .base
-            .map_or(std::ptr::null_mut(), |base| base.object(py).into_ptr());
-        // SAFETY: `spec` and its zero-ended slot table are alive during the call; the tables inside it are leaked; the
-        // reference to the base is given away and kept by the new type.
-        let type_ =
-            unsafe { Obj::from_result(ffi::PyType_FromSpecWithBases(&raw mut spec, base)) }?;
+        let base = self.base.map(|base| base.object(py));
+        let base = base.as_ref().map_or(std::ptr::null_mut(), Obj::as_ptr);
+        // SAFETY: `spec` and its zero-ended slot table are alive during the call, and so is the base; the tables inside
+        // `spec` are leaked.
+        let type_ = unsafe { ffi::PyType_FromSpecWithBases(&raw mut spec, base) };
+        // SAFETY: a new reference or null with an exception.
+        let type_ = unsafe { Obj::from_result(type_) }?;
         T::TYPE.fill(type_.clone());
         Ok(type_)
     }

@@ -4,14 +4,16 @@
 //! an `Outcome` into a pointer, and a panic into `SystemError` (a panic that left `extern "C"` would abort the process).
 #![allow(unsafe_code, reason = "the functions that the interpreter calls")]
 
+use std::any::Any;
 use std::ffi::{c_int, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::NonNull;
 
 use pyo3::{Python, ffi};
 
 use super::args::Args;
 use super::coroutine::{Sent, stop_iteration};
-use super::errors::{Outcome, Raised};
+use super::errors::{Outcome, Raised, guard, panic_text};
 use super::gc::Visitor;
 use super::indicator;
 use super::instance::{Instance, Payload, Ref};
@@ -27,15 +29,8 @@ fn the<F: Copy + 'static>() -> F {
             "slots are function items or closures that capture nothing"
         )
     };
-    // SAFETY: `F` has size zero, and it is inhabited: the builder was given a value of it.
-    unsafe { std::mem::MaybeUninit::<F>::uninit().assume_init() }
-}
-
-/// Runs a slot's body; a panic in it becomes SystemError.
-#[inline]
-fn guard<R>(py: Python<'_>, body: impl FnOnce() -> Outcome<R>) -> Outcome<R> {
-    catch_unwind(AssertUnwindSafe(body))
-        .unwrap_or_else(|payload| Err(Raised::panicked(py, &*payload)))
+    // SAFETY: `F` has size zero, so nothing is read, and it is inhabited and `Copy`: the builder was given a value of it.
+    unsafe { NonNull::<F>::dangling().read() }
 }
 
 #[inline]
@@ -74,11 +69,34 @@ pub(super) unsafe extern "C" fn traverse<T: Payload>(
     // SAFETY: as above.
     let this = unsafe { receiver::<T>(&object) };
     let visited = catch_unwind(AssertUnwindSafe(|| this.visit(&mut visitor)));
-    // A traversal that stops half-way only makes its objects look referenced from outside: nothing is freed too early.
     match visited {
         Ok(()) => visitor.result(),
-        Err(_) => 0,
+        // What was not visited looks referenced from outside, so nothing is freed too early.
+        Err(panic) => {
+            report_later(&*panic);
+            0
+        }
     }
+}
+
+/// Reports a panic when Python can run again: during a traversal it must not.
+#[cold]
+fn report_later(panic: &(dyn Any + Send)) {
+    let text = Box::into_raw(Box::new(panic_text(panic)));
+    // SAFETY: may be called at any time; `report` gets the text once.
+    if unsafe { ffi::Py_AddPendingCall(Some(report), text.cast()) } < 0 {
+        // Too many calls are pending. The panic hook has told standard error.
+        // SAFETY: `report` will not be called with it.
+        drop(unsafe { Box::from_raw(text) });
+    }
+}
+
+unsafe extern "C" fn report(text: *mut c_void) -> c_int {
+    // SAFETY: made by `report_later`, for this one call.
+    let text = unsafe { Box::from_raw(text.cast::<String>()) };
+    let py = attached();
+    Raised::system_error(py, *text).unraisable(py, None);
+    0
 }
 
 pub(super) unsafe extern "C" fn clear<T: Payload>(object: *mut ffi::PyObject) -> c_int {
@@ -118,6 +136,10 @@ pub(super) unsafe extern "C" fn new<T: Payload>(
     _args: *mut ffi::PyObject,
     _keywords: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
+    // Before the memory is there: an object whose payload could not be made could not be freed either.
+    let Ok(payload) = guard(attached(), || Ok(T::blank())) else {
+        return std::ptr::null_mut();
+    };
     // SAFETY: `type_` is ready, so it has `tp_alloc`.
     let alloc = unsafe { (*type_).tp_alloc }.expect("a ready type has tp_alloc");
     // SAFETY: `tp_alloc` gives zeroed memory for an instance of `type_`, which is `T`'s type or derives from it.
@@ -126,9 +148,11 @@ pub(super) unsafe extern "C" fn new<T: Payload>(
         return object;
     }
     let instance: *mut Instance<T> = object.cast();
-    // SAFETY: the payload's memory is uninitialised as far as Rust is concerned; writing drops nothing. `blank` makes
-    // no Python object, so no collection can look at the zeroes before.
-    unsafe { (&raw mut (*instance).payload).write(T::blank()) };
+    // SAFETY: the memory is that of an `Instance<T>`; no reference is made.
+    let place = unsafe { &raw mut (*instance).payload };
+    // SAFETY: uninitialised memory as far as Rust is concerned, so writing drops nothing; no collection has looked at the
+    // zeroes meanwhile, because no object was made since.
+    unsafe { place.write(payload) };
     object
 }
 
@@ -181,7 +205,7 @@ impl Unpacked {
     /// `args` is a tuple, `keywords` a dict with string keys or null; both stay alive during the call.
     unsafe fn of(args: *mut ffi::PyObject, keywords: *mut ffi::PyObject) -> Outcome<Self> {
         use pyo3::types::{
-            PyAnyMethods, PyDict, PyDictMethods, PyListMethods, PyTuple, PyTupleMethods,
+            PyDict, PyDictMethods, PyListMethods, PyTuple, PyTupleMethods,
         };
         // SAFETY: a tuple by the caller's promise.
         let args = unsafe { Obj::from_borrowed(args) };
@@ -219,8 +243,8 @@ pub(super) unsafe extern "C" fn unary<T: Payload, F>(
 where
     F: Fn(&Ref<T>) -> Outcome + Copy + 'static,
 {
-    // SAFETY: called with an instance of `T`.
     pointer(guard(attached(), || {
+        // SAFETY: called with an instance of `T`.
         the::<F>()(unsafe { receiver::<T>(&object) })
     }))
 }
@@ -232,8 +256,8 @@ pub(super) unsafe extern "C" fn method0<T: Payload, F>(
 where
     F: Fn(&Ref<T>) -> Outcome + Copy + 'static,
 {
-    // SAFETY: the method descriptor has checked that `object` is an instance of `T`.
     pointer(guard(attached(), || {
+        // SAFETY: the method descriptor has checked that `object` is an instance of `T`.
         the::<F>()(unsafe { receiver::<T>(&object) })
     }))
 }
@@ -293,8 +317,8 @@ pub(super) unsafe extern "C" fn getter<T: Payload, F>(
 where
     F: Fn(&Ref<T>) -> Outcome + Copy + 'static,
 {
-    // SAFETY: the descriptor has checked that `object` is an instance of `T`.
     pointer(guard(attached(), || {
+        // SAFETY: the descriptor has checked that `object` is an instance of `T`.
         the::<F>()(unsafe { receiver::<T>(&object) })
     }))
 }
@@ -400,10 +424,7 @@ where
     F: Fn(&Ref<T>) -> Outcome<isize> + Copy + 'static,
 {
     // SAFETY: called with an instance of `T`.
-    match guard(attached(), || the::<F>()(unsafe { receiver::<T>(&object) })) {
-        Ok(value) => value,
-        Err(Raised { .. }) => -1,
-    }
+    guard(attached(), || the::<F>()(unsafe { receiver::<T>(&object) })).unwrap_or(-1)
 }
 
 pub(super) unsafe extern "C" fn assign<T: Payload, F>(

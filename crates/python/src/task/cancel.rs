@@ -11,6 +11,7 @@ use crate::py::call;
 use crate::py::errors::Outcome;
 use crate::py::instance::Ref;
 use crate::py::object::Obj;
+use crate::py::version::PY_3_13;
 
 /// `task.cancel(msg)`: false when the task is done.
 ///
@@ -66,7 +67,7 @@ pub fn cancel_waiter(task: &Ref<TaskData>, message: Option<&Obj>) -> Outcome<boo
 /// `task.uncancel()`: the number of requests left. Since 3.13 the last one taken back also stops a pending cancellation.
 pub fn uncancel(task: &Ref<TaskData>) -> u32 {
     let left = task.own.cancels.get().saturating_sub(1);
-    if task.own.cancels.replace(left) > 0 && left == 0 && task.py().version_info() >= (3, 13) {
+    if task.own.cancels.replace(left) > 0 && left == 0 && PY_3_13 {
         task.own.must_cancel.set(false);
     }
     left

@@ -12,6 +12,7 @@ use crate::py::call;
 use crate::py::errors::{Outcome, Raised, set_aside};
 use crate::py::imports;
 use crate::py::object::Obj;
+use crate::py::version::PY_3_13;
 
 /// Wait for delay seconds; the result is what awaiting it gives.
 ///
@@ -55,7 +56,7 @@ async fn sleeping(co: Co, delay: Kept, result: Kept) -> Outcome {
 fn refuse_nan(delay: &Obj) -> Outcome<()> {
     let py = delay.py();
     let is_nan = delay.bind().cast::<PyFloat>().is_ok_and(|delay| delay.value().is_nan());
-    if is_nan && py.version_info() >= (3, 13) {
+    if is_nan && PY_3_13 {
         return Err(Raised::value_error(py, "Invalid delay: NaN (not a number)"));
     }
     Ok(())

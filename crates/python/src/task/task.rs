@@ -23,6 +23,7 @@ use crate::py::imports;
 use crate::py::instance::{Derived, Payload, Ref, TypeSlot};
 use crate::py::object::Obj;
 use crate::py::slots::TypeBuilder;
+use crate::py::version::PY_3_12;
 
 static TYPE: TypeSlot = TypeSlot::new();
 
@@ -103,6 +104,10 @@ impl Payload for TaskData {
     }
 
     fn finalize(this: &Ref<Self>) {
+        // Weak references die before finalizers run, so a task that its report keeps alive is not in `all_tasks` either.
+        if let Err(raised) = registry::unregister(this) {
+            raised.unraisable(this.py(), Some(this.as_obj()));
+        }
         if this.own.log_destroy_pending.get() && !this.base.is_done() {
             this.own.log_destroy_pending.set(false);
             if let Err(raised) = this.report_destroyed() {
@@ -234,7 +239,7 @@ fn initialise(this: &Ref<TaskData>, args: Args<'_>) -> Outcome<()> {
     const SIGNATURE_3_11: Signature<4> =
         Signature::new("Task", ["coro", "loop", "name", "context"], 1, 1);
     let py = this.py();
-    let [coro, loop_, name, context, eager_start] = if py.version_info() >= (3, 12) {
+    let [coro, loop_, name, context, eager_start] = if PY_3_12 {
         SIGNATURE.bind(py, args)?
     } else {
         let [coro, loop_, name, context] = SIGNATURE_3_11.bind(py, args)?;

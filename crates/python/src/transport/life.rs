@@ -94,8 +94,11 @@ fn schedule_beginning(
     soon(scheduler, &begin, &[waiter])
 }
 
-/// RuntimeError when a living transport has the descriptor (`_ensure_fd_no_transport`).
-fn refuse_taken(scheduler: &Ref<Scheduler>, socket: &Obj, fd: i32) -> Outcome<()> {
+/// RuntimeError when a living transport has the descriptor (`_ensure_fd_no_transport`). `socket` is what the text names.
+///
+/// # Errors
+/// As said.
+pub fn refuse_taken(scheduler: &Ref<Scheduler>, socket: &Obj, fd: i32) -> Outcome<()> {
     let found = scheduler.driver().and_then(|driver| {
         let token = driver.token_of(Fd::new(fd))?;
         driver.source(token)

@@ -26,6 +26,7 @@ use crate::py::imports;
 use crate::py::instance::{Payload, Ref, TypeSlot};
 use crate::py::object::Obj;
 use crate::py::slots::TypeBuilder;
+use crate::py::version::PY_3_13;
 
 static TYPE: TypeSlot = TypeSlot::new();
 
@@ -444,7 +445,7 @@ pub fn build(py: Python<'_>) -> Outcome {
     .constructor(initialise)
     .repr(repr);
     let builder = attributes(methods(builder));
-    if py.version_info() >= (3, 13) {
+    if PY_3_13 {
         return for_clients(builder).build(py);
     }
     builder.build(py)

@@ -28,19 +28,26 @@ fn number(py: Python<'_>, value: usize) -> Outcome {
     Ok(Obj::from(PyInt::new(py, value)))
 }
 
+static WRITE: Signature<1> = Signature::new("StreamTransport.write", ["data"], 1, 1);
+static WRITELINES: Signature<1> =
+    Signature::new("StreamTransport.writelines", ["list_of_data"], 1, 1);
+static SET_PROTOCOL: Signature<1> =
+    Signature::new("StreamTransport.set_protocol", ["protocol"], 1, 1);
+
+/// The one argument of a method, which is mostly given by position.
 #[inline]
-fn write_method(this: &Ref<StreamTransport>, args: Args<'_>) -> Outcome {
-    const SIGNATURE: Signature<1> = Signature::new("StreamTransport.write", ["data"], 1, 1);
-    let py = this.py();
-    if let ([data], false) = (args.positional(), args.has_keywords()) {
-        write::write(this, data)?;
-        return Ok(Obj::none(py));
+fn one<'a>(
+    this: &Ref<StreamTransport>,
+    signature: &Signature<1>,
+    args: Args<'a>,
+) -> Outcome<&'a Obj> {
+    if let ([argument], false) = (args.positional(), args.has_keywords()) {
+        return Ok(argument);
     }
-    let [data] = SIGNATURE.bind(py, args)?;
-    if let Some(data) = data {
-        write::write(this, data)?;
+    match signature.bind(this.py(), args)? {
+        [Some(argument)] => Ok(argument),
+        [None] => unreachable!("a required argument is bound"),
     }
-    none(this)
 }
 
 fn get_extra_info(this: &Ref<StreamTransport>, args: Args<'_>) -> Outcome {
@@ -124,13 +131,16 @@ fn writing(builder: TypeBuilder<StreamTransport>) -> TypeBuilder<StreamTransport
         .method(
             c"write",
             c"write($self, data)\n--\n\nSend bytes, now or as soon as the kernel takes them. Never waits.",
-            write_method,
+            |this, args| {
+                write::write(this, one(this, &WRITE, args)?)?;
+                none(this)
+            },
         )
-        .method1(
+        .method(
             c"writelines",
-            c"writelines($self, list_of_data, /)\n--\n\nSend many pieces of bytes at once.",
-            |this, list_of_data| {
-                write::writelines(this, list_of_data)?;
+            c"writelines($self, list_of_data)\n--\n\nSend many pieces of bytes at once.",
+            |this, args| {
+                write::writelines(this, one(this, &WRITELINES, args)?)?;
                 none(this)
             },
         )
@@ -188,11 +198,11 @@ fn reading(builder: TypeBuilder<StreamTransport>) -> TypeBuilder<StreamTransport
                 none(this)
             },
         )
-        .method1(
+        .method(
             c"set_protocol",
-            c"set_protocol($self, protocol, /)\n--\n\nGive the connection to another protocol.",
-            |this, protocol| {
-                this.set_protocol(protocol)?;
+            c"set_protocol($self, protocol)\n--\n\nGive the connection to another protocol.",
+            |this, args| {
+                this.set_protocol(one(this, &SET_PROTOCOL, args)?)?;
                 none(this)
             },
         )

@@ -24,6 +24,7 @@ use crate::py::errors::{Outcome, Raised};
 use crate::py::imports;
 use crate::py::instance::Ref;
 use crate::py::object::Obj;
+use crate::py::version::PY_3_12;
 
 /// So many bytes are not gathered further: a `sendmsg` of this size is worth its call. It is also where flow control
 /// begins by default, and nobody is to be paused for bytes that were not even offered to the kernel.
@@ -398,7 +399,7 @@ pub fn write_eof(this: &Ref<StreamTransport>) -> Outcome<()> {
 /// As `write`.
 pub fn writelines(this: &Ref<StreamTransport>, list_of_data: &Obj) -> Outcome<()> {
     let py = this.py();
-    if py.version_info() < (3, 12) {
+    if !PY_3_12 {
         let empty = crate::py::bytes::bytes(py, b"")?;
         let joined = call::method(&empty, intern!(py, "join"), [list_of_data])?;
         return call::method(this.as_obj(), intern!(py, "write"), [&joined]).map(drop);

@@ -1,18 +1,18 @@
-//! The interpreter's error indicator: taking the exception out and putting it back.
-//!
-//! The older pair of calls is used because it exists in every version that we support; from 3.12 on it is a wrapper of
-//! the newer one. PyO3's `PyErr` is avoided here: dropping it inside a raw slot defers the drop of the exception, and
-//! with it of every frame in its traceback, to some later time.
+//! The indicator up to 3.11.
 #![allow(unsafe_code, reason = "PyErr_Fetch and PyErr_Restore")]
 
 use pyo3::{Python, ffi};
 
-use super::object::Obj;
+use crate::py::object::Obj;
 
 /// Takes the pending exception as an instance with its traceback; none when nothing is pending.
 pub(in crate::py) fn take(py: Python<'_>) -> Option<Obj> {
     let _attached = py;
-    let (mut class, mut value, mut traceback) = (std::ptr::null_mut(), std::ptr::null_mut(), std::ptr::null_mut());
+    let (mut class, mut value, mut traceback) = (
+        std::ptr::null_mut(),
+        std::ptr::null_mut(),
+        std::ptr::null_mut(),
+    );
     // SAFETY: three places for owned references, each null or new afterwards.
     unsafe { ffi::PyErr_Fetch(&raw mut class, &raw mut value, &raw mut traceback) };
     if class.is_null() {
@@ -36,7 +36,9 @@ pub(in crate::py) fn take(py: Python<'_>) -> Option<Obj> {
 /// Puts an exception instance back, exactly as it was taken.
 pub(in crate::py) fn put(exception: Obj) {
     // SAFETY: `exception` is alive.
-    let class = unsafe { ffi::Py_NewRef(ffi::Py_TYPE(exception.as_ptr()).cast()) };
+    let class = unsafe { ffi::Py_TYPE(exception.as_ptr()) };
+    // SAFETY: as above.
+    let class = unsafe { ffi::Py_NewRef(class.cast()) };
     // SAFETY: a live exception instance; a new reference or null.
     let traceback = unsafe { ffi::PyException_GetTraceback(exception.as_ptr()) };
     // SAFETY: gives three references away.

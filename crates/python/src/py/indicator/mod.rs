@@ -1,0 +1,15 @@
+//! The interpreter's error indicator: taking the exception out and putting it back.
+//!
+//! PyO3's `PyErr` is avoided here: dropping it inside a raw slot defers the drop of the exception, and with it of every
+//! frame in its traceback, to some later time. Since 3.12 the indicator is one exception instance; before, it was a class,
+//! a value and a traceback, which need not have met yet.
+
+#[cfg(not(Py_3_12))]
+mod fetched;
+#[cfg(Py_3_12)]
+mod raised;
+
+#[cfg(not(Py_3_12))]
+pub(in crate::py) use fetched::{put, take};
+#[cfg(Py_3_12)]
+pub(in crate::py) use raised::{put, take};

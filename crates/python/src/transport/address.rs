@@ -1,0 +1,83 @@
+//! Address infos as `getaddrinfo` gives them, and the errors that speak of addresses.
+
+use pyo3::types::{PyAnyMethods, PyStringMethods, PyTuple, PyTupleMethods};
+use pyo3::{Python, intern};
+
+use crate::py::call;
+use crate::py::errors::{Outcome, Raised};
+use crate::py::imports;
+use crate::py::object::Obj;
+
+/// The parts of what `getaddrinfo` gives: family, type, protocol, canonical name, address.
+///
+/// # Errors
+/// TypeError and ValueError for something else.
+pub fn parts(info: &Obj) -> Outcome<[Obj; 5]> {
+    let py = info.py();
+    let items: Vec<Obj> = match info.bind().cast::<PyTuple>() {
+        Ok(tuple) => tuple.iter().map(Obj::from).collect(),
+        Err(_) => info
+            .bind()
+            .try_iter()?
+            .map(|item| item.map(Obj::from))
+            .collect::<Result<_, _>>()?,
+    };
+    let count = items.len();
+    items.try_into().map_err(|_| {
+        let relation = if count < 5 { "not enough" } else { "too many" };
+        Raised::value_error(py, format!("{relation} values to unpack (expected 5, got {count})"))
+    })
+}
+
+/// The module `socket` as asyncio's own loop finds it.
+///
+/// # Errors
+/// None in practice.
+pub fn socket_module(py: Python<'_>) -> Outcome {
+    call::attr(imports::base_events(py), intern!(py, "socket"))
+}
+
+/// `OSError(text)`
+pub fn os_error(text: String) -> Raised {
+    Raised::from(pyo3::exceptions::PyOSError::new_err(text))
+}
+
+/// Whether an exception is an OSError.
+pub fn is_os_error(exception: &Obj) -> bool {
+    exception
+        .bind()
+        .is_instance_of::<pyo3::exceptions::PyOSError>()
+}
+
+/// The OSError of a failed `bind`, with the address in its text; anything else is raised as it is.
+///
+/// # Errors
+/// What is no OSError.
+pub fn bind_error(py: Python<'_>, raised: Raised, begin: &str, address: &Obj) -> Outcome {
+    let exception = raised.take(py);
+    if !is_os_error(&exception) {
+        return Err(Raised::raise(exception));
+    }
+    let bound = exception.bind();
+    let errno = bound.getattr(intern!(py, "errno"))?;
+    let reason = if skips_unavailable_addresses(py)? {
+        bound.str()?
+    } else {
+        bound.getattr(intern!(py, "strerror"))?.str()?
+    };
+    let reason = reason.to_string_lossy().to_lowercase();
+    let text = format!("{begin} {}: {reason}", address.bind().repr()?);
+    let error = pyo3::exceptions::PyOSError::new_err((errno.unbind(), text));
+    Ok(Obj::from(error.into_value(py).into_bound(py)))
+}
+
+/// Whether this Python's `create_server` passes over addresses that it cannot have (bpo-30945). The change brought the
+/// module `errno` into `base_events`, and came with a bugfix release.
+///
+/// # Errors
+/// None in practice.
+pub fn skips_unavailable_addresses(py: Python<'_>) -> Outcome<bool> {
+    Ok(imports::base_events(py)
+        .bind()
+        .hasattr(intern!(py, "errno"))?)
+}
