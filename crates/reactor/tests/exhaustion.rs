@@ -76,7 +76,7 @@ fn without_descriptors_everything_says_so_and_recovers() {
 
     drop(taken);
     assert!(
-        matches!(listener.accept(), Accepted::Connection(_)),
+        matches!(listener.accept(), Accepted::Connection { .. }),
         "the connection has waited"
     );
     sources.rebuild(&poller).unwrap();

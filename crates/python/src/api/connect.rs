@@ -350,6 +350,7 @@ fn begin(
             socket: &socket,
             protocol: &protocol,
             waiter: Some(&waiter),
+            peername: None,
             server: None,
             is_tcp: is_tcp(&kind(&socket)?)?,
         },

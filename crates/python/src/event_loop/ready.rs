@@ -10,8 +10,8 @@ use super::report;
 use crate::handle::handle;
 use crate::handle::schedule::{Entry, run_callback};
 use crate::py::context;
-use crate::py::coroutine::forget_stop_iteration;
-use crate::py::errors::{Outcome, Raised, leaves_the_loop};
+use crate::py::coroutine::{enter_step, leave_step};
+use crate::py::errors::{Outcome, Raised, guard, leaves_the_loop};
 use crate::py::instance::Ref;
 use crate::py::object::Obj;
 use crate::task::task::TaskData;
@@ -26,9 +26,15 @@ pub fn run(this: &Ref<EventLoopData>, entry: Entry) -> Outcome<()> {
     if this.base.is_debug() {
         return run_timed(this, entry);
     }
-    match execute(this, &entry) {
+    attempt(this, &entry)
+}
+
+/// Runs `entry` and reports what it raises. A panic counts as raised: it costs the entry, not the loop.
+#[inline]
+fn attempt(this: &Ref<EventLoopData>, entry: &Entry) -> Outcome<()> {
+    match guard(this.py(), || execute(this, entry)) {
         Ok(()) => Ok(()),
-        Err(raised) => failed(this, &entry, raised),
+        Err(raised) => failed(this, entry, raised),
     }
 }
 
@@ -71,8 +77,9 @@ fn run_task(
         .expect("only tasks are put into Step and Wakeup entries");
     current::publish(this.upcast(), task)?;
     let context = task.context()?;
+    enter_step();
     let result = context::run_in(&context, || body(task));
-    forget_stop_iteration(task.py());
+    leave_step(task.py());
     result
 }
 
@@ -81,10 +88,7 @@ fn run_timed(this: &Ref<EventLoopData>, entry: Entry) -> Outcome<()> {
     let handle = report::handle_of(this, &entry)?;
     this.own.current_handle.set(handle.clone());
     let begin = Instant::now();
-    let result = match execute(this, &entry) {
-        Ok(()) => Ok(()),
-        Err(raised) => failed(this, &entry, raised),
-    };
+    let result = attempt(this, &entry);
     let seconds = begin.elapsed().as_secs_f64();
     this.own.current_handle.set(None);
     result?;

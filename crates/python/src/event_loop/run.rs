@@ -13,7 +13,7 @@ use reactor::driver::Wait;
 use super::core::EventLoopData;
 use super::{hooks, ready};
 use crate::handle::schedule::{Entry, LoopDriver, Phase};
-use crate::py::errors::{Outcome, Raised};
+use crate::py::errors::{Outcome, Raised, guard};
 use crate::py::instance::Ref;
 use crate::py::object::Obj;
 use crate::task::current;
@@ -36,7 +36,7 @@ pub fn run_forever(this: &Ref<EventLoopData>) -> Outcome<()> {
     };
     let installed = hooks::install(this)?;
     // Inside `attach`, PyO3 knows that this thread is attached and drops its own references at once.
-    let result = Python::attach(|_| turns(this, &driver));
+    let result = Python::attach(|py| guard(py, || turns(this, &driver)));
     let exception = result.err().map(|raised| raised.take(py));
     this.own.stopping.set(false);
     this.base.set_phase(Phase::Idle);

@@ -548,6 +548,8 @@ pub fn build(py: Python<'_>) -> Outcome {
         .no_constructor()
         .finalizer()
         .repr(repr)
+        // `yield from` in a generator-based coroutine asks for an iterator.
+        .iter(|this| Ok(this.as_obj().clone()))
         .awaiting(|this| Ok(this.as_obj().clone()))
         .step(step)
         .method1(

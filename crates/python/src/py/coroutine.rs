@@ -1,7 +1,7 @@
 //! Driving coroutines: `send`, `throw`, and answering as an iterator without making exceptions.
 #![allow(unsafe_code, reason = "PyIter_Send and the reused StopIteration")]
 
-use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
 use pyo3::types::PyAnyMethods;
 use pyo3::{Python, ffi, intern};
@@ -78,6 +78,10 @@ struct StopIterationLayout {
 /// The instance reused by `stop_iteration`; null until the layout has been checked, and where it was not as expected.
 static REUSED: AtomicPtr<ffi::PyObject> = AtomicPtr::new(std::ptr::null_mut());
 
+/// Whether a task steps: only then is the instance reused, because only then is it cleaned soon after. Code that calls
+/// `next()` by hand gets an exception of its own, which it may keep.
+static STEPPING: AtomicBool = AtomicBool::new(false);
+
 /// Makes the reusable `StopIteration` and proves that its value lies where we think.
 ///
 /// # Errors
@@ -112,7 +116,7 @@ pub(in crate::py) fn stop_iteration(value: Obj) {
     let py = value.py();
     let reused = REUSED.load(Ordering::Acquire);
     // SAFETY: `REUSED` is null or an instance that is never freed.
-    let free = !reused.is_null() && unsafe { ffi::Py_REFCNT(reused) } == 1;
+    let free = STEPPING.load(Ordering::Relaxed) && !reused.is_null() && unsafe { ffi::Py_REFCNT(reused) } == 1;
     if !free {
         let class = Obj::from(py.get_type::<pyo3::exceptions::PyStopIteration>());
         match call::call(&class, [&value]) {
@@ -146,18 +150,48 @@ fn reset_stop_iteration(reused: *mut ffi::PyObject, value: Obj) {
     }
 }
 
-/// Drops what the reused `StopIteration` last carried, so that it keeps no object alive. Called when a step is over.
+/// A task begins a step; `leave_step` must follow.
 #[inline]
-pub fn forget_stop_iteration(py: Python<'_>) {
+pub fn enter_step() {
+    STEPPING.store(true, Ordering::Relaxed);
+}
+
+/// The step is over: drops what the reused `StopIteration` last carried, so that it keeps no object alive.
+#[inline]
+pub fn leave_step(py: Python<'_>) {
+    STEPPING.store(false, Ordering::Relaxed);
     let reused = REUSED.load(Ordering::Relaxed);
     if reused.is_null() {
         return;
     }
     let layout: *const StopIterationLayout = reused.cast();
-    // SAFETY: reads one pointer of an instance that is never freed.
+    // SAFETY: reads one pointer of a live instance.
     let value = unsafe { (*layout).value };
     // SAFETY: as above.
-    if !std::ptr::eq(value, unsafe { ffi::Py_None() }) && unsafe { ffi::Py_REFCNT(reused) } == 1 {
-        reset_stop_iteration(reused, Obj::none(py));
+    let traceback = unsafe { (*layout).base.traceback };
+    // SAFETY: a static object.
+    let is_clean = traceback.is_null() && std::ptr::eq(value, unsafe { ffi::Py_None() });
+    if !is_clean {
+        clean_stop_iteration(py, reused);
     }
+}
+
+#[cold]
+fn clean_stop_iteration(py: Python<'_>, reused: *mut ffi::PyObject) {
+    // SAFETY: a live instance.
+    if unsafe { ffi::Py_REFCNT(reused) } == 1 {
+        reset_stop_iteration(reused, Obj::none(py));
+        return;
+    }
+    // Somebody has caught the exception and keeps it: it is theirs now, and the next one is new.
+    let class = Obj::from(py.get_type::<pyo3::exceptions::PyStopIteration>());
+    match call::call0(&class) {
+        Ok(fresh) => REUSED.store(fresh.into_ptr(), Ordering::Release),
+        Err(raised) => {
+            drop(raised.take(py));
+            REUSED.store(std::ptr::null_mut(), Ordering::Release);
+        }
+    }
+    // SAFETY: the reference that `REUSED` held.
+    drop(unsafe { Obj::from_owned(reused) });
 }

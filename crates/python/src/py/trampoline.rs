@@ -91,8 +91,8 @@ fn report_later(panic: &(dyn Any + Send)) {
     }
 }
 
-unsafe extern "C" fn report(text: *mut c_void) -> c_int {
-    // SAFETY: made by `report_later`, for this one call.
+extern "C" fn report(text: *mut c_void) -> c_int {
+    // SAFETY: made by `report_later` for this one call, which the interpreter makes.
     let text = unsafe { Box::from_raw(text.cast::<String>()) };
     let py = attached();
     Raised::system_error(py, *text).unraisable(py, None);

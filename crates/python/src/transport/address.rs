@@ -1,7 +1,9 @@
 //! Address infos as `getaddrinfo` gives them, and the errors that speak of addresses.
 
+use std::net::SocketAddr;
+
 use pyo3::types::{PyAnyMethods, PyStringMethods, PyTuple, PyTupleMethods};
-use pyo3::{Python, intern};
+use pyo3::{IntoPyObject, Python, intern};
 
 use crate::py::call;
 use crate::py::errors::{Outcome, Raised};
@@ -27,6 +29,23 @@ pub fn parts(info: &Obj) -> Outcome<[Obj; 5]> {
         let relation = if count < 5 { "not enough" } else { "too many" };
         Raised::value_error(py, format!("{relation} values to unpack (expected 5, got {count})"))
     })
+}
+
+/// An internet address as `socket` gives it.
+///
+/// # Errors
+/// `MemoryError`.
+pub fn of(py: Python<'_>, address: SocketAddr) -> Outcome {
+    let host = address.ip().to_string();
+    let port = address.port();
+    Ok(Obj::from(match address {
+        SocketAddr::V4(_) => (host, port).into_pyobject(py)?,
+        SocketAddr::V6(v6) => {
+            // The kernel's byte order, as it stands in the address.
+            let flow = u32::from_be(v6.flowinfo());
+            (host, port, flow, v6.scope_id()).into_pyobject(py)?
+        }
+    }))
 }
 
 /// The module `socket` as asyncio's own loop finds it.

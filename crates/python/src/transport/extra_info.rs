@@ -21,15 +21,18 @@ pub struct ExtraInfo {
 }
 
 impl ExtraInfo {
-    /// Asks the socket. An address that it does not have is None.
+    /// Asks the socket, for its peer only if that is not known. An address that it does not have is None.
     ///
     /// # Errors
     /// Other exceptions than OSError, from sockets that are not the standard library's.
-    pub fn of(socket: &Obj) -> Outcome<Self> {
+    pub fn of(socket: &Obj, peer: Option<&Obj>) -> Outcome<Self> {
         let py = socket.py();
         Ok(Self {
             sockname: Slot::new(Some(address(socket, intern!(py, "getsockname"))?)),
-            peername: Slot::new(Some(address(socket, intern!(py, "getpeername"))?)),
+            peername: Slot::new(Some(match peer {
+                Some(peer) => peer.clone(),
+                None => peername(socket)?,
+            })),
             socket: Slot::new(Some(socket.clone())),
             dict: Slot::default(),
         })
@@ -85,6 +88,14 @@ impl ExtraInfo {
     fn slots(&self) -> [&Slot; 4] {
         [&self.socket, &self.sockname, &self.peername, &self.dict]
     }
+}
+
+/// `socket.getpeername()`; None when there is no peer any more.
+///
+/// # Errors
+/// As `ExtraInfo::of`.
+pub fn peername(socket: &Obj) -> Outcome {
+    address(socket, intern!(socket.py(), "getpeername"))
 }
 
 /// `socket.getsockname()` or `socket.getpeername()`; None when the socket has no such address.

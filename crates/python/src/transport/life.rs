@@ -31,6 +31,8 @@ pub struct Opening<'a> {
     pub protocol: &'a Obj,
     /// A future to be told when the protocol knows of the connection.
     pub waiter: Option<&'a Obj>,
+    /// Who is at the other end, if that is known.
+    pub peername: Option<&'a Obj>,
     /// The server that accepted the connection.
     pub server: Option<&'a Ref<ServerData>>,
     /// Whether small segments are to be sent at once (TCP_NODELAY).
@@ -44,12 +46,14 @@ pub struct Opening<'a> {
 pub fn open(scheduler: &Ref<Scheduler>, opening: &Opening<'_>) -> Outcome<Ref<StreamTransport>> {
     let py = scheduler.py();
     let socket = opening.socket;
-    let fd: i32 = socket.bind().call_method0(intern!(py, "fileno"))?.extract()?;
+    let fileno = call::attr(socket, intern!(py, "fileno"))?;
+    let fd: i32 = call::call0(&fileno)?.bind().extract()?;
     refuse_taken(scheduler, socket, fd)?;
     let fields = StreamTransport {
         scheduler: Slot::new(Some(scheduler.clone())),
-        extra: ExtraInfo::of(socket)?,
+        extra: ExtraInfo::of(socket, opening.peername)?,
         socket: Slot::new(Some(socket.clone())),
+        fileno: Slot::new(Some(fileno)),
         fd: Cell::new(fd),
         ..StreamTransport::blank()
     };
@@ -297,6 +301,7 @@ pub fn call_connection_lost(this: &Ref<StreamTransport>, exception: &Obj) -> Out
         None => Ok(()),
     };
     let raised = raised.or_else(|| closed.err().map(|raised| raised.take(py)));
+    this.fileno.set(None);
     this.receiver.clear();
     this.protocol.set(None);
     this.read_context.set(None);

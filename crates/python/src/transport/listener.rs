@@ -3,6 +3,8 @@
 //! Follows `BaseSelectorEventLoop._accept_connection` and `_accept_connection2`: one event brings as many connections as
 //! can have been waiting, and each connection gets its protocol in the loop's next turn.
 
+use std::net::SocketAddr;
+use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd};
 use std::rc::Rc;
 
 use pyo3::types::{PyAnyMethods, PyDict, PyDictMethods};
@@ -10,10 +12,9 @@ use pyo3::{Python, intern};
 use reactor::net::{self, Accepted};
 use reactor::poll::Event;
 use reactor::{Fd, Interest};
-use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd};
 
 use super::life::{self, Opening};
-use super::report;
+use super::{address, extra_info, report};
 use super::server::ServerData;
 use crate::handle::action;
 use crate::handle::schedule::{Entry, Scheduler, Source};
@@ -127,7 +128,7 @@ impl Listener {
                 return Ok(());
             }
             match self.listener.accept() {
-                Accepted::Connection(fd) => self.connected(server, fd)?,
+                Accepted::Connection { fd, peer } => self.connected(server, fd, peer)?,
                 Accepted::WouldBlock => return Ok(()),
                 Accepted::Aborted => {}
                 Accepted::Exhausted(error) => return self.back_off(server, event, &error),
@@ -138,20 +139,29 @@ impl Listener {
     }
 
     /// A connection: its protocol is made in the next turn.
-    fn connected(&self, server: &Ref<ServerData>, fd: OwnedFd) -> Outcome<()> {
+    fn connected(
+        &self,
+        server: &Ref<ServerData>,
+        fd: OwnedFd,
+        peer: Option<SocketAddr>,
+    ) -> Outcome<()> {
         let py = server.py();
         let Some(scheduler) = server.scheduler() else {
             return Ok(());
         };
         let connection = self.socket_of(py, fd)?;
+        let peer = match peer {
+            Some(peer) => address::of(py, peer)?,
+            None => extra_info::peername(&connection)?,
+        };
         if scheduler.is_debug() {
-            log_connection(server, &connection)?;
+            log_connection(server, &connection, &peer)?;
         }
         let is_tcp = self.is_tcp;
-        let held = [server.as_obj().clone(), connection];
-        let accepted = action::make(py, held, move |[server, connection], _| {
+        let held = [server.as_obj().clone(), connection, peer];
+        let accepted = action::make(py, held, move |[server, connection, peer], _| {
             match server.downcast::<ServerData>() {
-                Some(server) => begin(server, connection, is_tcp),
+                Some(server) => begin(server, connection, peer, is_tcp),
                 None => Ok(()),
             }
         })?;
@@ -221,22 +231,15 @@ impl Listener {
     }
 }
 
-fn log_connection(server: &Ref<ServerData>, connection: &Obj) -> Outcome<()> {
+fn log_connection(server: &Ref<ServerData>, connection: &Obj, peer: &Obj) -> Outcome<()> {
     let py = server.py();
-    let peer = match call::method(connection, intern!(py, "getpeername"), []) {
-        Ok(peer) => peer,
-        Err(raised) => {
-            drop(raised.take(py));
-            Obj::none(py)
-        }
-    };
     call::method(
         imports::logger(py),
         intern!(py, "debug"),
         [
             &Obj::str(py, "%r got a new connection from %r: %r"),
             server.as_obj(),
-            &peer,
+            peer,
             connection,
         ],
     )
@@ -244,7 +247,12 @@ fn log_connection(server: &Ref<ServerData>, connection: &Obj) -> Outcome<()> {
 }
 
 /// `_accept_connection2`: makes the protocol and the transport. What fails there costs this connection only.
-fn begin(server: &Ref<ServerData>, connection: &Obj, is_tcp: bool) -> Outcome<()> {
+fn begin(
+    server: &Ref<ServerData>,
+    connection: &Obj,
+    peer: &Obj,
+    is_tcp: bool,
+) -> Outcome<()> {
     let py = server.py();
     let (Some(scheduler), Some(factory)) = (server.scheduler(), server.protocol_factory.get())
     else {
@@ -263,6 +271,7 @@ fn begin(server: &Ref<ServerData>, connection: &Obj, is_tcp: bool) -> Outcome<()
             socket: connection,
             protocol: &protocol,
             waiter: None,
+            peername: Some(peer),
             server: Some(server),
             is_tcp,
         },

@@ -12,6 +12,7 @@
 use std::cell::{Cell, OnceCell};
 use std::rc::{Rc, Weak};
 
+use pyo3::types::PyAnyMethods;
 use reactor::{Fd, Interest, Stream};
 
 use super::deliver::Receiver;
@@ -21,6 +22,7 @@ use super::link::{self, Link};
 use super::server::ServerData;
 use super::write::Outgoing;
 use crate::handle::schedule::Scheduler;
+use crate::py::call;
 use crate::py::cell::Slot;
 use crate::py::errors::{Outcome, Raised};
 use crate::py::gc::Visitor;
@@ -58,6 +60,8 @@ pub struct StreamTransport {
     pub(super) dict: Dict,
     pub(super) scheduler: Slot<Ref<Scheduler>>,
     pub(super) socket: Slot,
+    /// `socket.fileno`
+    pub(super) fileno: Slot,
     pub(super) protocol: Slot,
     pub(super) server: Slot<Ref<ServerData>>,
     pub(super) receiver: Receiver,
@@ -83,6 +87,7 @@ impl Payload for StreamTransport {
             dict: Dict::default(),
             scheduler: Slot::default(),
             socket: Slot::default(),
+            fileno: Slot::default(),
             protocol: Slot::default(),
             server: Slot::default(),
             receiver: Receiver::default(),
@@ -102,6 +107,7 @@ impl Payload for StreamTransport {
         self.dict.visit(visitor);
         visitor.slot(&self.scheduler);
         visitor.slot(&self.socket);
+        visitor.slot(&self.fileno);
         visitor.slot(&self.protocol);
         visitor.slot(&self.server);
         self.receiver.visit(visitor);
@@ -118,6 +124,7 @@ impl Payload for StreamTransport {
         self.write_context.set(None);
         self.server.set(None);
         self.socket.set(None);
+        self.fileno.set(None);
         self.dict.clear();
         self.scheduler.set(None);
     }
@@ -216,13 +223,18 @@ impl Ref<StreamTransport> {
             .unwrap_or_else(|| Obj::none(self.py()))
     }
 
-    /// The socket for system calls.
+    /// The socket for system calls. One that was closed or detached behind our back has the number -1 here, which the
+    /// calls refuse: its old number may be somebody else's by now.
     ///
     /// # Errors
-    /// EBADF when the socket was closed behind our back: its number may be somebody else's by now.
+    /// What the `fileno` of a socket raises that is not the standard library's.
     #[inline]
     pub fn stream(&self) -> Outcome<Stream> {
-        Ok(Stream::new(Fd::new(self.fd.get())))
+        let fd = match self.fileno.get() {
+            Some(fileno) => call::call0(&fileno)?.bind().extract::<i32>()?,
+            None => -1,
+        };
+        Ok(Stream::new(Fd::new(fd)))
     }
 
     /// `transport.set_protocol(protocol)`

@@ -1,10 +1,11 @@
 //! `Listener`: accepts connections on a socket that somebody else owns.
 
 use std::io;
+use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 
 use rustix::io::Errno;
-use rustix::net::SocketFlags;
+use rustix::net::{SocketAddrAny, SocketFlags};
 
 use crate::sys::Fd;
 
@@ -19,7 +20,13 @@ pub struct Listener {
 #[must_use]
 pub enum Accepted {
     /// A connection: non-blocking, close-on-exec, and the caller's.
-    Connection(OwnedFd),
+    Connection {
+        /// The socket.
+        fd: OwnedFd,
+        /// Who connected, if that has an internet address. To be asked here: a peer that has reset
+        /// the connection meanwhile has no name any more (getpeername(2) fails).
+        peer: Option<SocketAddr>,
+    },
     /// Nobody waits any more (EAGAIN).
     WouldBlock,
     /// The peer gave up before it was accepted (ECONNABORTED), or a signal came (EINTR): try again.
@@ -50,14 +57,17 @@ impl Listener {
     /// Takes one waiting connection (accept4(2) with SOCK_NONBLOCK and SOCK_CLOEXEC).
     pub fn accept(&self) -> Accepted {
         let accept =
-            |fd| rustix::net::accept_with(fd, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC);
+            |fd| rustix::net::acceptfrom_with(fd, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC);
         sort(self.fd.borrow().and_then(accept))
     }
 }
 
-fn sort(result: Result<OwnedFd, Errno>) -> Accepted {
+fn sort(result: Result<(OwnedFd, Option<SocketAddrAny>), Errno>) -> Accepted {
     match result {
-        Ok(connection) => Accepted::Connection(connection),
+        Ok((fd, peer)) => Accepted::Connection {
+            fd,
+            peer: peer.and_then(|peer| SocketAddr::try_from(peer).ok()),
+        },
         Err(Errno::AGAIN) => Accepted::WouldBlock,
         Err(Errno::CONNABORTED | Errno::INTR) => Accepted::Aborted,
         Err(error @ (Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM)) => {
@@ -111,15 +121,16 @@ mod tests {
             socket.set_nonblocking(true).unwrap();
             let listener = Listener::new(Fd::from(&socket));
             assert!(matches!(listener.accept(), Accepted::WouldBlock));
-            let _clients: Vec<TcpStream> = (0..3)
+            let clients: Vec<TcpStream> = (0..3)
                 .map(|_| TcpStream::connect(socket.local_addr().unwrap()).unwrap())
                 .collect();
-            for _ in 0..3 {
-                let Accepted::Connection(connection) = listener.accept() else {
+            for client in &clients {
+                let Accepted::Connection { fd, peer } = listener.accept() else {
                     panic!("no connection")
                 };
-                assert!(fcntl_getfl(&connection).unwrap().contains(OFlags::NONBLOCK));
-                assert!(fcntl_getfd(&connection).unwrap().contains(FdFlags::CLOEXEC));
+                assert!(fcntl_getfl(&fd).unwrap().contains(OFlags::NONBLOCK));
+                assert!(fcntl_getfd(&fd).unwrap().contains(FdFlags::CLOEXEC));
+                assert_eq!(peer, Some(client.local_addr().unwrap()));
             }
             assert!(matches!(listener.accept(), Accepted::WouldBlock));
         }

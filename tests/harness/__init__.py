@@ -1,0 +1,1 @@
+"""What the behaviour tests share: the loops they run on, leak checks, peers and recorders."""

@@ -1,0 +1,45 @@
+"""What came of a call, in a form that two implementations can be compared by."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+_REPLACED = (
+    (re.compile(r"0x[0-9a-f]+"), "0x"),
+    (re.compile(r"fd=\d+"), "fd=N"),
+    # The class that a method was found on: a base class of asyncio's, or a native one.
+    (re.compile(r"\b\w+\.(\w+\(\))"), r"\1"),
+    # Python counts self, native code does not.
+    (re.compile(r"takes .*\d+ positional arguments?.* given"), "takes fewer arguments"),
+)
+
+
+def normalized(text: str) -> str:
+    """Replaces what differs between two objects, or between Python and native code."""
+    for pattern, replacement in _REPLACED:
+        text = pattern.sub(replacement, text)
+    return text
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A value's class, or an exception's class and text."""
+
+    raised: bool
+    cls: type
+    text: str = ""
+
+
+def outcome(call: Callable[[], Any]) -> Outcome:
+    """Calls, and says what came of it; a coroutine that comes back is closed."""
+    try:
+        value = call()
+    except Exception as error:
+        return Outcome(True, type(error), normalized(str(error)))
+    if inspect.iscoroutine(value):
+        value.close()
+    return Outcome(False, type(value) if isinstance(value, (bool, int, str)) else object)

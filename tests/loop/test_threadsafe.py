@@ -1,0 +1,197 @@
+"""call_soon_threadsafe: the one door for other threads and signal handlers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import queue
+import signal
+import threading
+
+import pytest
+from harness.parked import once_parked
+
+
+def test_many_producers_lose_nothing_and_keep_their_order(loop):
+    producers, each = 8, 500
+    seen = {number: [] for number in range(producers)}
+    left = producers
+
+    def finished():
+        nonlocal left
+        left -= 1
+        if not left:
+            loop.stop()
+
+    def produce(number):
+        for value in range(each):
+            loop.call_soon_threadsafe(seen[number].append, value)
+        loop.call_soon_threadsafe(finished)
+
+    threads = [threading.Thread(target=produce, args=(n,)) for n in range(producers)]
+    loop.call_soon(lambda: [thread.start() for thread in threads])
+    loop.run_forever()
+    for thread in threads:
+        thread.join()
+    assert seen == {number: list(range(each)) for number in range(producers)}
+
+
+def test_wakes_a_loop_that_waits_for_nothing_else(loop):
+    # The thread answers only after the loop did, so the loop waits each time.
+    asked, answered = queue.SimpleQueue(), queue.SimpleQueue()
+
+    def other_side():
+        for number in range(500):
+            loop.call_soon_threadsafe(answered.put, number)
+            assert answered.get(timeout=30) == number
+        loop.call_soon_threadsafe(loop.stop)
+        asked.put("ended")
+
+    thread = threading.Thread(target=other_side)
+    loop.call_soon(thread.start)
+    loop.run_forever()
+    thread.join()
+    assert asked.get() == "ended"
+
+
+def test_calls_made_before_the_run_are_run(loop):
+    seen = []
+    thread = threading.Thread(target=loop.call_soon_threadsafe, args=(seen.append, 1))
+    thread.start()
+    thread.join()
+    loop.call_soon(loop.stop)
+    loop.run_forever()
+    assert seen == [1]
+
+
+def test_calls_made_between_two_runs_wake_the_second(loop):
+    loop.run_until_complete(asyncio.sleep(0))
+    thread = threading.Thread(target=loop.call_soon_threadsafe, args=(loop.stop,))
+    thread.start()
+    thread.join()
+    loop.run_forever()
+
+
+def test_returns_a_handle_that_cancels(loop):
+    seen = []
+    handle = loop.call_soon_threadsafe(seen.append, "cancelled")
+    assert isinstance(handle, asyncio.Handle)
+    handle.cancel()
+    loop.call_soon(loop.stop)
+    loop.run_forever()
+    assert seen == []
+
+
+def test_uses_the_context_of_the_calling_thread_or_the_one_given(loop):
+    variable = contextvars.ContextVar("variable", default="unset")
+    seen = []
+
+    def from_thread():
+        variable.set("thread")
+        given = contextvars.copy_context()
+        given.run(variable.set, "given")
+        loop.call_soon_threadsafe(lambda: seen.append(variable.get()))
+        loop.call_soon_threadsafe(lambda: seen.append(variable.get()), context=given)
+        loop.call_soon_threadsafe(loop.stop)
+
+    thread = threading.Thread(target=from_thread)
+    thread.start()
+    loop.run_forever()
+    thread.join()
+    assert seen == ["thread", "given"]
+
+
+def test_is_allowed_from_another_thread_in_debug_mode(loop):
+    loop.set_debug(True)
+    thread = threading.Thread(target=loop.call_soon_threadsafe, args=(loop.stop,))
+    loop.call_soon(thread.start)
+    loop.run_forever()
+    thread.join()
+
+
+def test_wakes_a_parked_loop(loop):
+    for _ in range(20):
+        thread = once_parked(loop.call_soon_threadsafe, loop.stop)
+        thread.start()
+        loop.run_forever()
+        thread.join()
+
+
+def test_from_a_python_signal_handler_wakes_a_parked_loop(loop):
+    previous = signal.signal(signal.SIGUSR1, lambda *_: loop.call_soon_threadsafe(loop.stop))
+    try:
+        thread = once_parked(signal.pthread_kill, threading.get_ident(), signal.SIGUSR1)
+        thread.start()
+        loop.run_forever()
+        thread.join()
+    finally:
+        signal.signal(signal.SIGUSR1, previous)
+
+
+def test_on_a_closed_loop_raises(loop):
+    loop.close()
+    with pytest.raises(RuntimeError, match="^Event loop is closed$"):
+        loop.call_soon_threadsafe(print)
+
+
+def test_racing_with_close_raises_and_nothing_worse(loop):
+    errors = []
+    going = threading.Barrier(5)
+
+    def produce():
+        going.wait()
+        try:
+            while True:
+                loop.call_soon_threadsafe(int)
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=produce) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    going.wait()
+    loop.call_soon(loop.stop)
+    loop.run_forever()
+    loop.close()
+    for thread in threads:
+        thread.join()
+    assert [(type(e), str(e)) for e in errors] == [(RuntimeError, "Event loop is closed")] * 4
+
+
+def test_a_flood_does_not_keep_the_loop_from_timers_and_tasks(loop):
+    done = threading.Event()
+
+    def flood():
+        while not done.is_set():
+            loop.call_soon_threadsafe(int)
+
+    async def main():
+        for _ in range(20):
+            await asyncio.sleep(0.001)
+        done.set()
+        return "got through"
+
+    thread = threading.Thread(target=flood)
+    thread.start()
+    try:
+        assert loop.run_until_complete(main()) == "got through"
+    finally:
+        done.set()
+        thread.join()
+
+
+def test_an_exception_in_a_threadsafe_callback_goes_to_the_handler(loop, reports):
+    error = ValueError("wrong")
+
+    def fail():
+        raise error
+
+    def from_thread():
+        loop.call_soon_threadsafe(fail)
+        loop.call_soon_threadsafe(loop.stop)
+
+    thread = threading.Thread(target=from_thread)
+    thread.start()
+    loop.run_forever()
+    thread.join()
+    assert [report["exception"] for report in reports] == [error]

@@ -1,0 +1,170 @@
+"""Context variables of tasks."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+
+import pytest
+from harness.versions import since
+
+variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable", default="unset")
+
+
+@pytest.fixture(autouse=True)
+def variable_reset():
+    token = variable.set("test")
+    yield
+    variable.reset(token)
+
+
+def test_a_task_runs_in_a_copy_made_at_its_creation(loop, make_task):
+    async def work():
+        seen = variable.get()
+        variable.set("in the task")
+        await asyncio.sleep(0)
+        return seen, variable.get()
+
+    variable.set("at creation")
+    task = make_task(work())
+    variable.set("later")
+    assert loop.run_until_complete(task) == ("at creation", "in the task")
+    assert variable.get() == "later"
+
+
+def test_tasks_do_not_see_each_others_changes(loop, make_task):
+    async def work(value):
+        variable.set(value)
+        for _ in range(5):
+            await asyncio.sleep(0)
+            assert variable.get() == value
+        return variable.get()
+
+    tasks = [make_task(work(str(number))) for number in range(10)]
+    assert loop.run_until_complete(asyncio.gather(*tasks)) == [str(n) for n in range(10)]
+
+
+def test_a_child_task_inherits(loop, make_task):
+    async def child():
+        return variable.get()
+
+    async def parent():
+        variable.set("parent's")
+        task = make_task(child())
+        variable.set("changed")
+        return await task
+
+    assert loop.run_until_complete(make_task(parent())) == "parent's"
+
+
+def test_runs_in_the_context_given(loop, make_task):
+    context = contextvars.copy_context()
+
+    async def work():
+        variable.set("in the task")
+        await asyncio.sleep(0)
+        variable.set(variable.get() + ", again")
+
+    loop.run_until_complete(make_task(work(), context=context))
+    assert context[variable] == "in the task, again"
+    assert variable.get() == "test"
+
+
+def test_two_tasks_may_share_a_context(loop, make_task):
+    context = contextvars.copy_context()
+    seen = []
+
+    async def work(name):
+        for _ in range(3):
+            seen.append((name, variable.get()))
+            variable.set(name)
+            await asyncio.sleep(0)
+
+    tasks = [make_task(work(name), context=context) for name in "ab"]
+    loop.run_until_complete(asyncio.gather(*tasks))
+    assert seen == [
+        ("a", "test"),
+        ("b", "a"),
+        ("a", "b"),
+        ("b", "a"),
+        ("a", "b"),
+        ("b", "a"),
+    ]
+
+
+def test_done_callbacks_run_in_the_context_of_the_adding(loop, make_task):
+    seen = []
+
+    async def work():
+        variable.set("task's")
+
+    task = make_task(work())
+    variable.set("adding's")
+    task.add_done_callback(lambda _: seen.append(variable.get()))
+    loop.run_until_complete(task)
+    loop.run_until_complete(asyncio.sleep(0))
+    assert seen == ["adding's"]
+
+
+def test_callbacks_scheduled_in_a_task_see_its_values(loop, make_task):
+    seen = []
+
+    async def work():
+        variable.set("task's")
+        loop.call_soon(lambda: seen.append(variable.get()))
+        await asyncio.sleep(0)
+
+    loop.run_until_complete(make_task(work()))
+    assert seen == ["task's"]
+
+
+def test_cleaning_up_after_cancel_sees_the_tasks_values(loop, make_task):
+    seen = []
+
+    async def work():
+        variable.set("task's")
+        try:
+            await loop.create_future()
+        finally:
+            seen.append(variable.get())
+
+    task = make_task(work())
+    loop.run_until_complete(asyncio.sleep(0))
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        loop.run_until_complete(task)
+    assert seen == ["task's"]
+
+
+def test_tokens_can_be_reset_across_awaits(loop, make_task):
+    async def work():
+        token = variable.set("inner")
+        await asyncio.sleep(0)
+        variable.reset(token)
+        return variable.get()
+
+    assert loop.run_until_complete(make_task(work())) == "test"
+
+
+@since(3, 12)
+def test_get_context_gives_it(loop, make_task):
+    context = contextvars.copy_context()
+
+    async def work():
+        pass
+
+    task = make_task(work(), context=context)
+    other = make_task(work())
+    assert task.get_context() is context
+    assert isinstance(other.get_context(), contextvars.Context)
+    assert other.get_context() is not context
+    loop.run_until_complete(asyncio.gather(task, other))
+
+
+def test_a_sync_section_of_the_running_context_is_not_entered_twice(loop, make_task):
+    async def work():
+        context = contextvars.copy_context()
+        return context.run(variable.get)
+
+    variable.set("seen")
+    assert loop.run_until_complete(make_task(work())) == "seen"
