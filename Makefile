@@ -17,7 +17,6 @@ PROFILE ?= fast
 ARGS ?=
 
 # The load generator of the benches is a workspace of its own: the package never needs it.
-LOADGEN := --manifest-path benches/loadgen/Cargo.toml
 
 # Runs one recipe for each interpreter in PYTHONS; the first failure ends it.
 each = +@for python in $(PYTHONS); do $(MAKE) $(1) PYTHON="$$python"; done
@@ -37,7 +36,7 @@ demo-one:
 .PHONY: test test-rust test-python test-one
 test: test-rust test-python ## run the Rust tests, then the Python tests for each of PYTHONS
 test-rust: ## run the Rust tests of the reactor and of xtask
-	cargo test --quiet --locked --package asyncioxide-reactor --package xtask
+	cargo test --quiet --locked --package asyncioxide-reactor --package asyncioxide-loadgen --package xtask
 test-python: ## run the Python tests for each of PYTHONS
 	$(call each,test-one)
 test-one:
@@ -46,10 +45,10 @@ test-one:
 .PHONY: check check-quick check-types
 check: check-quick check-types ## formatting, lints, tidy, types and stubs: clean before a commit
 	PYO3_PYTHON="$(PYTHON)" cargo clippy --quiet --locked --workspace --all-targets -- -D warnings
-	cargo clippy --quiet --locked $(LOADGEN) --target-dir target --all-targets -- -D warnings
+	cargo clippy --quiet --locked --target-dir target --all-targets -- -D warnings
 check-quick: ## the part of check that needs no build of the package (pre-commit runs it)
 	cargo fmt --all --check
-	cargo fmt $(LOADGEN) --check
+	cargo fmt --check
 	cargo run --quiet --locked --package xtask -- tidy
 	@python=$(call environment,$(PROFILE),--no-package check); set -x; \
 	"$$python" -m ruff check --quiet .; \
@@ -62,7 +61,7 @@ check-types:
 .PHONY: format
 format: ## rewrite Rust and Python in the project's format
 	cargo fmt --all
-	cargo fmt $(LOADGEN)
+	cargo fmt
 	@python=$(call environment,$(PROFILE),--no-package check); set -x; \
 	"$$python" -m ruff check --quiet --fix-only .; \
 	"$$python" -m ruff format --quiet .
