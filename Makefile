@@ -16,8 +16,6 @@ PROFILE ?= fast
 # Passed on to the program a recipe runs: make test ARGS="-k sleep -x"
 ARGS ?=
 
-# The load generator of the benches is a workspace of its own: the package never needs it.
-
 # Runs one recipe for each interpreter in PYTHONS; the first failure ends it.
 each = +@for python in $(PYTHONS); do $(MAKE) $(1) PYTHON="$$python"; done
 # The interpreter of the environment for PYTHON: $(call environment,<profile>,<requirement sets>)
@@ -45,10 +43,8 @@ test-one:
 .PHONY: check check-quick check-types
 check: check-quick check-types ## formatting, lints, tidy, types and stubs: clean before a commit
 	PYO3_PYTHON="$(PYTHON)" cargo clippy --quiet --locked --workspace --all-targets -- -D warnings
-	cargo clippy --quiet --locked --target-dir target --all-targets -- -D warnings
 check-quick: ## the part of check that needs no build of the package (pre-commit runs it)
 	cargo fmt --all --check
-	cargo fmt --check
 	cargo run --quiet --locked --package xtask -- tidy
 	@python=$(call environment,$(PROFILE),--no-package check); set -x; \
 	"$$python" -m ruff check --quiet .; \
@@ -61,7 +57,6 @@ check-types:
 .PHONY: format
 format: ## rewrite Rust and Python in the project's format
 	cargo fmt --all
-	cargo fmt
 	@python=$(call environment,$(PROFILE),--no-package check); set -x; \
 	"$$python" -m ruff check --quiet --fix-only .; \
 	"$$python" -m ruff format --quiet .

@@ -5,6 +5,8 @@ mod api;
 mod event_loop;
 mod future;
 mod handle;
+#[cfg(feature = "panic-tests")]
+mod panics;
 mod py;
 mod task;
 mod transport;
@@ -52,5 +54,7 @@ fn build(module: &Bound<'_, PyModule>) -> Result<(), Raised> {
         module.add(name, type_.bind())?;
     }
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    #[cfg(feature = "panic-tests")]
+    panics::add_to(module)?;
     Ok(())
 }
