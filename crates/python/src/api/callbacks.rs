@@ -133,7 +133,7 @@ fn call_soon(this: &Ref<EventLoopData>, args: Args<'_>) -> Outcome {
         this.base.check_thread(py)?;
         check_callback(this, request.callback, "call_soon")?;
     }
-    let handle = handle::make(
+    let handle = handle::make_queued(
         this.upcast(),
         request.callback,
         request.arguments,
@@ -224,7 +224,7 @@ fn call_soon_threadsafe(this: &Ref<EventLoopData>, args: Args<'_>) -> Outcome {
     if this.base.is_debug() {
         check_callback(this, request.callback, "call_soon_threadsafe")?;
     }
-    let handle = handle::make(
+    let handle = handle::make_queued(
         this.upcast(),
         request.callback,
         request.arguments,

@@ -14,7 +14,7 @@ use crate::py::slots::TypeBuilder;
 
 /// Adds this file's methods.
 pub fn methods(builder: TypeBuilder<EventLoopData>) -> TypeBuilder<EventLoopData> {
-    builder
+    let builder = builder
         .method(c"get_debug",
             c"get_debug($self, /)\n--\n\nWhether debug mode is on.",
             |this, args| {
@@ -43,7 +43,12 @@ pub fn methods(builder: TypeBuilder<EventLoopData>) -> TypeBuilder<EventLoopData
             c"get_exception_handler",
             c"get_exception_handler($self, /)\n--\n\nThe exception handler, or None.",
             exception_handler,
-        )
+        );
+    attributes(builder)
+}
+
+fn attributes(builder: TypeBuilder<EventLoopData>) -> TypeBuilder<EventLoopData> {
+    builder
         .getter(
             c"_exception_handler",
             c"The exception handler, or None.",

@@ -8,7 +8,7 @@ use reactor::time::Monotonic;
 use super::signals;
 use crate::event_loop::core::EventLoopData;
 use crate::event_loop::{hooks, run};
-use crate::handle::schedule::Phase;
+use crate::handle::schedule::{Phase, discard};
 use crate::py::args::{Args, Signature, no_arguments};
 use crate::py::call;
 use crate::py::errors::{Outcome, Raised};
@@ -178,7 +178,7 @@ fn close(this: &Ref<EventLoopData>, args: Args<'_>) -> Outcome {
     signals::remove_all(this)?;
     hooks::remove_wakeup(this)?;
     let (driver, entries) = this.base.close();
-    run::discard(py, driver, entries);
+    discard(driver.as_deref(), entries);
     drop(this.own.signals.take());
     this.own.executor_shutdown.set(true);
     if let Some(executor) = this.own.default_executor.take() {

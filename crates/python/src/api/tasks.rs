@@ -84,8 +84,8 @@ fn create_task(this: &Ref<EventLoopData>, args: Args<'_>) -> Outcome {
         this.base.check_closed(py)?;
         return from_factory(this, &factory, args);
     }
-    if let Some(extra) = unknown_keywords(py, args) {
-        return with_keywords(this, args, &extra);
+    if has_more_keywords(args) {
+        return with_keywords(this, args);
     }
     let [coro, name, context] = SIGNATURE.bind(py, args)?;
     this.base.check_closed(py)?;
@@ -95,21 +95,18 @@ fn create_task(this: &Ref<EventLoopData>, args: Args<'_>) -> Outcome {
 }
 
 /// 3.14 passes every keyword on to the task; older Pythons know two.
-fn unknown_keywords(py: Python<'_>, args: Args<'_>) -> Option<Vec<Obj>> {
-    if !args.has_keywords() || !PY_3_14 {
-        return None;
-    }
-    let names: Vec<Obj> = args.keywords().map(|(name, _)| name).collect();
-    let is_known = |name: &Obj| {
-        name.bind()
+fn has_more_keywords(args: Args<'_>) -> bool {
+    let is_more = |name: &Obj| {
+        !name
+            .bind()
             .extract::<&str>()
             .is_ok_and(|name| matches!(name, "name" | "context"))
     };
-    (!names.iter().all(is_known)).then_some(names)
+    PY_3_14 && args.has_keywords() && args.keywords().any(|(name, _)| is_more(&name))
 }
 
 /// `Task(coro, loop=self, **keywords)`.
-fn with_keywords(this: &Ref<EventLoopData>, args: Args<'_>, _extra: &[Obj]) -> Outcome {
+fn with_keywords(this: &Ref<EventLoopData>, args: Args<'_>) -> Outcome {
     use crate::py::instance::Payload;
     let py = this.py();
     this.base.check_closed(py)?;

@@ -48,7 +48,9 @@ fn execute(this: &Ref<EventLoopData>, entry: &Entry) -> Outcome<()> {
         Entry::Wakeup(task, future) => run_task(this, task, |task| step::wake(task, future)),
         Entry::Handle(handle) => {
             current::withdraw(this.upcast())?;
-            handle::run(handle)
+            let result = handle::run(handle);
+            handle::leave_queue(handle);
+            result
         }
         Entry::Callback {
             callback,

@@ -4,7 +4,6 @@
 //! order (sources, timers, other threads), and runs what was in the queue at that moment. What these callbacks add runs
 //! in the next turn.
 
-use std::rc::Rc;
 
 use pyo3::Python;
 use pyo3::types::PyAnyMethods;
@@ -77,8 +76,9 @@ fn turn(this: &Ref<EventLoopData>, driver: &LoopDriver, is_first: bool) -> Outco
     let plan = driver.plan(has_ready, force);
     if plan != Wait::Skip {
         look(this, driver, plan)?;
+        collect_events(this, driver)?;
     }
-    collect(this, driver)?;
+    collect_due(this, driver);
     run_ready(this, driver)?;
     if scheduler.turn.has_gathered() {
         send_gathered(this)?;
@@ -112,8 +112,8 @@ fn look(this: &Ref<EventLoopData>, driver: &LoopDriver, plan: Wait) -> Outcome<(
     Ok(())
 }
 
-/// Moves what became ready into the queue.
-fn collect(this: &Ref<EventLoopData>, driver: &LoopDriver) -> Outcome<()> {
+/// Moves the sources that became ready, and the handlers of signals, into the queue.
+fn collect_events(this: &Ref<EventLoopData>, driver: &LoopDriver) -> Outcome<()> {
     let scheduler = this.upcast();
     while let Some((source, event)) = driver.next_event() {
         source.ready(scheduler, event);
@@ -121,6 +121,12 @@ fn collect(this: &Ref<EventLoopData>, driver: &LoopDriver) -> Outcome<()> {
     if scheduler.signals_pending.take() {
         hooks::deliver_signals(this)?;
     }
+    Ok(())
+}
+
+/// Moves the timers that are due, and what other threads have brought, into the queue.
+fn collect_due(this: &Ref<EventLoopData>, driver: &LoopDriver) {
+    let scheduler = this.upcast();
     while let Some(due) = driver.pop_due() {
         let handle = due.leave();
         if !handle.is_cancelled() {
@@ -134,7 +140,6 @@ fn collect(this: &Ref<EventLoopData>, driver: &LoopDriver) -> Outcome<()> {
             scheduler.push(Entry::Handle(due.leave()));
         }
     }
-    Ok(())
 }
 
 /// Runs the entries that are in the queue now.
@@ -207,17 +212,4 @@ pub fn run_until_complete(this: &Ref<EventLoopData>, future: &Obj) -> Outcome {
         ));
     }
     Ok(Obj::from(future.bind().call_method0("result")?))
-}
-
-/// Frees what a closed loop still held. Dropping it can run any Python, so it happens with everything unhooked.
-pub fn discard(
-    py: Python<'_>,
-    driver: Option<Rc<LoopDriver>>,
-    entries: std::collections::VecDeque<Entry>,
-) {
-    let _attached = py;
-    drop(entries);
-    if let Some(driver) = driver {
-        drop(driver.drain());
-    }
 }

@@ -237,9 +237,25 @@ pub fn extract_stack(py: Python<'_>) -> Outcome {
 /// Makes a handle for `callback(*arguments)`, with the current context unless one is given.
 ///
 /// # Errors
+/// As `make_queued`.
+pub fn make(
+    scheduler: &Ref<Scheduler>,
+    callback: &Obj,
+    arguments: Arguments,
+    context: Option<&Obj>,
+) -> Outcome<Ref<HandleData>> {
+    let handle = make_queued(scheduler, callback, arguments, context)?;
+    handle.track();
+    Ok(handle)
+}
+
+/// The same for a handle that goes into a queue of the loop, which answers for it to the collector: tens of thousands of
+/// queued handles cost the collector nothing. It is tracked when it leaves the queue and somebody else still holds it.
+///
+/// # Errors
 /// `MemoryError`, and in debug mode what `remember_source` raises.
 #[inline]
-pub fn make(
+pub fn make_queued(
     scheduler: &Ref<Scheduler>,
     callback: &Obj,
     arguments: Arguments,
@@ -251,7 +267,7 @@ pub fn make(
         _ => context::copy_current(py)?,
     };
     let fields = HandleData::new(scheduler.clone(), callback.clone(), arguments, context);
-    let handle = Ref::alloc(py, fields, Some(&scheduler.pools.handles))?;
+    let handle = Ref::alloc_untracked(py, fields, Some(&scheduler.pools.handles))?;
     if scheduler.is_debug() {
         handle.remember_source(py)?;
     }
@@ -292,7 +308,25 @@ pub fn cancel(this: &Ref<HandleData>) -> Outcome<()> {
     }
     drop(this.callback.take());
     drop(this.arguments.take());
+    this.track();
     Ok(())
+}
+
+/// The handle leaves its queue: from now on the collector has to know it, if there is somebody who holds it.
+#[inline]
+pub fn leave_queue(this: &Ref<HandleData>) {
+    if !this.is_unshared() {
+        this.track();
+    }
+}
+
+/// Shows the collector a handle in a queue: as an object, or, where only the queue holds it, by what it refers to.
+pub fn visit_queued(this: &Ref<HandleData>, visitor: &mut Visitor) {
+    if this.is_unshared() && !this.is_tracked() {
+        this.visit(visitor);
+    } else {
+        visitor.object(this.as_obj());
+    }
 }
 
 fn initialise(this: &Ref<HandleData>, args: Args<'_>) -> Outcome<()> {

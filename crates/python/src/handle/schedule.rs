@@ -16,7 +16,7 @@ use reactor::queue::Ready;
 use reactor::sys::Fd;
 use reactor::time::{Expiry, Monotonic, deadline_ns};
 
-use super::handle::{Arguments, HandleData};
+use super::handle::{self, Arguments, HandleData};
 use super::timer_handle::{self, TimerHandleData};
 use super::turn::Turn;
 use crate::py::call;
@@ -61,7 +61,7 @@ pub enum Entry {
 impl Entry {
     fn visit(&self, visitor: &mut Visitor) {
         match self {
-            Self::Handle(handle) => visitor.object(handle.as_obj()),
+            Self::Handle(handle) => handle::visit_queued(handle, visitor),
             Self::Step(task, exception) => {
                 visitor.object(task);
                 if let Some(exception) = exception {
@@ -136,10 +136,10 @@ impl Due {
         }
     }
 
-    fn object(&self) -> &Obj {
+    fn visit(&self, visitor: &mut Visitor) {
         match self {
-            Self::Timer(timer) => timer.as_obj(),
-            Self::Called(handle) => handle.as_obj(),
+            Self::Timer(timer) => handle::visit_queued(timer.upcast(), visitor),
+            Self::Called(handle) => handle::visit_queued(handle, visitor),
         }
     }
 }
@@ -240,7 +240,7 @@ impl Payload for Scheduler {
         if let Some(driver) = self.driver() {
             let visitor = RefCell::new(visitor);
             driver.visit(
-                &mut |due: &Due| visitor.borrow_mut().object(due.object()),
+                &mut |due: &Due| due.visit(&mut visitor.borrow_mut()),
                 &mut |source: &Rc<dyn Source>| source.visit(&mut visitor.borrow_mut()),
             );
         }
@@ -248,10 +248,23 @@ impl Payload for Scheduler {
 
     fn clear(&self) {
         self.current.set(None);
-        drop(self.take_ready());
-        if let Some(driver) = self.driver() {
-            drop(driver.drain());
+        discard(self.driver().as_deref(), self.take_ready());
+    }
+}
+
+/// Drops pending work. Handles that somebody still holds become the collector's business.
+pub fn discard(driver: Option<&LoopDriver>, entries: VecDeque<Entry>) {
+    for entry in entries {
+        if let Entry::Handle(handle) = &entry {
+            handle::leave_queue(handle);
         }
+    }
+    if let Some(driver) = driver {
+        let (sources, pending) = driver.drain();
+        for due in pending {
+            handle::leave_queue(&due.leave());
+        }
+        drop(sources);
     }
 }
 

@@ -93,7 +93,7 @@ pub fn schedule(
             scheduled: Cell::new(true),
         },
     };
-    let timer = Ref::alloc(py, fields, Some(&scheduler.pools.timers))?;
+    let timer = Ref::alloc_untracked(py, fields, Some(&scheduler.pools.timers))?;
     if scheduler.is_debug() {
         timer.base.remember_source(py)?;
     }

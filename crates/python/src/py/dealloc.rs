@@ -41,38 +41,13 @@ thread_local! {
 /// # Safety
 /// Called by the interpreter with an instance of `T` whose reference count has become zero.
 pub(in crate::py) unsafe extern "C" fn dealloc<T: Payload>(object: *mut ffi::PyObject) {
-    // SAFETY: passed on.
-    contain(|| unsafe { end::<T>(object) });
-}
-
-/// Runs a part of a deallocation; a panic in it is reported.
-#[inline]
-fn contain(body: impl FnOnce()) {
-    if let Err(panic) = catch_unwind(AssertUnwindSafe(body)) {
-        report(&*panic);
-    }
-}
-
-#[cold]
-fn report(panic: &(dyn Any + Send)) {
-    // SAFETY: the interpreter deallocates on attached threads.
-    let py = unsafe { Python::assume_attached() };
-    set_aside(py, || Raised::panicked(py, panic).unraisable(py, None));
-}
-
-/// Finalizes, untracks and destroys, now or later.
-///
-/// # Safety
-/// As `dealloc`.
-#[inline]
-unsafe fn end<T: Payload>(object: *mut ffi::PyObject) {
     let instance: *const Instance<T> = object.cast();
     // SAFETY: the slot belongs to `T`'s type, and the payload is intact until `destroy`.
     let payload = unsafe { &(*instance).payload };
     // SAFETY: the header is intact.
     let exact = unsafe { ffi::Py_TYPE(object) } == T::TYPE.get();
     // Subclasses get their finalizer from `subtype_dealloc`, before this function.
-    if exact && payload.wants_finalize() {
+    if exact && contain(|| payload.wants_finalize()) {
         // SAFETY: called from `tp_dealloc` with a zero reference count, as it demands.
         let resurrected = unsafe { ffi::PyObject_CallFinalizerFromDealloc(object) } < 0;
         if resurrected {
@@ -85,9 +60,7 @@ unsafe fn end<T: Payload>(object: *mut ffi::PyObject) {
     }
     NESTING.with(|nesting| {
         let depth = nesting.depth.get();
-        if depth >= DEPTH_LIMIT {
-            ASIDE.with_borrow_mut(|aside| aside.push((object, destroy::<T> as Destroy)));
-            nesting.aside.set(nesting.aside.get() + 1);
+        if depth >= DEPTH_LIMIT && put_aside(nesting, object, destroy::<T>) {
             return;
         }
         nesting.depth.set(depth + 1);
@@ -100,6 +73,16 @@ unsafe fn end<T: Payload>(object: *mut ffi::PyObject) {
     });
 }
 
+/// Leaves an object to the outermost deallocation; false when the thread is ending and has no list any more.
+#[cold]
+fn put_aside(nesting: &Nesting, object: *mut ffi::PyObject, destroy: Destroy) -> bool {
+    let put = ASIDE.try_with(|aside| aside.borrow_mut().push((object, destroy)));
+    if put.is_ok() {
+        nesting.aside.set(nesting.aside.get() + 1);
+    }
+    put.is_ok()
+}
+
 /// Frees what was put aside, which may put more aside.
 #[cold]
 fn destroy_aside(nesting: &Nesting) {
@@ -108,6 +91,20 @@ fn destroy_aside(nesting: &Nesting) {
         // SAFETY: put aside by `dealloc`, once, in the state that its `destroy` demands.
         unsafe { destroy(object) };
     }
+}
+
+/// Runs what a payload does while it dies; a panic is reported and answered with the default.
+#[inline]
+fn contain<R: Default>(body: impl FnOnce() -> R) -> R {
+    catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| report(&*panic))
+}
+
+#[cold]
+fn report<R: Default>(panic: &(dyn Any + Send)) -> R {
+    // SAFETY: the interpreter deallocates on attached threads.
+    let py = unsafe { Python::assume_attached() };
+    set_aside(py, || Raised::panicked(py, panic).unraisable(py, None));
+    R::default()
 }
 
 /// The memory of a dead object: kept by its pool or freed when this is dropped, also when a panic unwinds.

@@ -127,12 +127,50 @@ pub struct Ref<T: Payload> {
 }
 
 impl<T: Payload> Ref<T> {
-    /// A new exact instance, from `pool` if it has memory.
+    /// A new exact instance, from `pool` if it has memory, known to the collector.
     ///
     /// # Errors
     /// `MemoryError`.
     #[inline]
     pub fn alloc(py: Python<'_>, payload: T, pool: Option<&FreeList>) -> Result<Self, Raised> {
+        let made = Self::alloc_untracked(py, payload, pool)?;
+        if T::COLLECTED {
+            // SAFETY: every field that `tp_traverse` looks at is initialised, and nobody has tracked it yet.
+            unsafe { ffi::PyObject_GC_Track(made.object.as_ptr().cast()) };
+        }
+        Ok(made)
+    }
+
+    /// Whether the collector knows of the instance.
+    #[inline]
+    pub fn is_tracked(&self) -> bool {
+        // SAFETY: asks the header of a live object; false for types that are not collected.
+        unsafe { ffi::PyObject_GC_IsTracked(self.object.as_ptr()) != 0 }
+    }
+
+    /// Lets the collector know of an instance made by `alloc_untracked`; one that it knows is left as it is.
+    #[inline]
+    pub fn track(&self) {
+        if T::COLLECTED && !self.is_tracked() {
+            // SAFETY: not tracked, as just seen, and initialised.
+            unsafe { ffi::PyObject_GC_Track(self.object.as_ptr().cast()) };
+        }
+    }
+
+    /// Whether `self` is the only reference.
+    #[inline]
+    pub fn is_unshared(&self) -> bool {
+        // SAFETY: a live object.
+        unsafe { ffi::Py_REFCNT(self.object.as_ptr()) == 1 }
+    }
+
+    /// As `alloc`, but the collector does not know of the instance until `track`. For what a queue of ours owns: its
+    /// owner shows the collector what the instance refers to.
+    ///
+    /// # Errors
+    /// `MemoryError`.
+    #[inline]
+    pub fn alloc_untracked(py: Python<'_>, payload: T, pool: Option<&FreeList>) -> Result<Self, Raised> {
         let _attached = py;
         let type_ = T::TYPE.get();
         let raw = match pool.and_then(FreeList::take) {
@@ -151,10 +189,6 @@ impl<T: Payload> Ref<T> {
         let place = unsafe { &raw mut (*instance).payload };
         // SAFETY: the payload is not initialised yet, so nothing is overwritten.
         unsafe { place.write(payload) };
-        if T::COLLECTED {
-            // SAFETY: every field that `tp_traverse` looks at is initialised now.
-            unsafe { ffi::PyObject_GC_Track(raw.cast()) };
-        }
         // SAFETY: the allocation gave us one reference.
         let object = unsafe { Obj::from_owned(raw) };
         Ok(Self {

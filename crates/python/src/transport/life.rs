@@ -131,7 +131,7 @@ pub fn soon(scheduler: &Ref<Scheduler>, callback: &Obj, arguments: &[Obj]) -> Ou
         all.extend_from_slice(arguments);
         return call::call_slice(&call_soon, &all).map(drop);
     }
-    let handle = handle::make(scheduler, callback, Arguments::of(arguments), None)?;
+    let handle = handle::make_queued(scheduler, callback, Arguments::of(arguments), None)?;
     scheduler.push(Entry::Handle(handle));
     Ok(())
 }

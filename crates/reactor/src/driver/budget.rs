@@ -10,6 +10,12 @@
 pub struct PollBudget {
     skipped_turns: u32,
     polled_ns: u64,
+    polled_ticks: u64,
+    /// The moment from which the ticks' rate is learnt.
+    anchor_ns: u64,
+    anchor_ticks: u64,
+    /// Nanoseconds per tick; 0 until it is learnt.
+    ns_per_tick: f64,
 }
 
 impl PollBudget {
@@ -17,6 +23,9 @@ impl PollBudget {
     pub const MAX_SKIPPED_TURNS: u32 = 32;
     /// No poll is skipped when the last one is so long ago.
     pub const MAX_SKIPPED_NS: u64 = 100_000;
+    /// The rate is learnt over at least so long, and then anew every so often: a machine can be
+    /// moved or put to sleep.
+    const LEARN_NS: u64 = 1_000_000;
 
     /// A budget that is used up, so that the first turn polls.
     #[must_use]
@@ -24,7 +33,23 @@ impl PollBudget {
         Self {
             skipped_turns: Self::MAX_SKIPPED_TURNS,
             polled_ns: 0,
+            polled_ticks: 0,
+            anchor_ns: 0,
+            anchor_ticks: 0,
+            ns_per_tick: 0.0,
         }
+    }
+
+    /// What the clock shows at `ticks`, about; `None` while that cannot be told. It is never more
+    /// than a poll's worth of time away from a reading of the clock.
+    #[must_use]
+    pub fn estimate_ns(&self, ticks: u64) -> Option<u64> {
+        if self.ns_per_tick == 0.0 {
+            return None;
+        }
+        let passed = ticks.wrapping_sub(self.polled_ticks) as f64 * self.ns_per_tick;
+        // The cast saturates: a counter that went back looks like an age, and the clock is asked.
+        Some(self.polled_ns.saturating_add(passed as u64))
     }
 
     /// Takes one turn out of the budget. False when there is none left: the turn must poll.
@@ -38,12 +63,21 @@ impl PollBudget {
         is_left
     }
 
-    /// Fills the budget, after a poll at `now_ns`.
-    pub fn refill(&mut self, now_ns: u64) {
-        *self = Self {
-            skipped_turns: 0,
-            polled_ns: now_ns,
-        };
+    /// Fills the budget, after a poll at `now_ns` and `ticks`.
+    pub fn refill(&mut self, now_ns: u64, ticks: u64) {
+        self.skipped_turns = 0;
+        self.polled_ns = now_ns;
+        self.polled_ticks = ticks;
+        let passed_ns = now_ns.saturating_sub(self.anchor_ns);
+        if passed_ns < Self::LEARN_NS {
+            return;
+        }
+        let passed_ticks = ticks.wrapping_sub(self.anchor_ticks);
+        if self.anchor_ns > 0 && passed_ticks > 0 {
+            self.ns_per_tick = passed_ns as f64 / passed_ticks as f64;
+        }
+        self.anchor_ns = now_ns;
+        self.anchor_ticks = ticks;
     }
 }
 
@@ -59,20 +93,40 @@ mod tests {
     #[test]
     fn lasts_32_turns() {
         let mut budget = PollBudget::exhausted();
-        budget.refill(7);
+        budget.refill(7, 7);
         for _ in 0..PollBudget::MAX_SKIPPED_TURNS {
             assert!(budget.spend(7));
         }
         assert!(!budget.spend(7));
-        budget.refill(8);
+        budget.refill(8, 8);
         assert!(budget.spend(8));
     }
 
     #[test]
     fn lasts_100_microseconds() {
         let mut budget = PollBudget::exhausted();
-        budget.refill(1000);
+        budget.refill(1000, 1000);
         assert!(budget.spend(1000 + PollBudget::MAX_SKIPPED_NS - 1));
         assert!(!budget.spend(1000 + PollBudget::MAX_SKIPPED_NS));
+    }
+
+    #[test]
+    fn learns_the_rate_of_the_ticks() {
+        let mut budget = PollBudget::exhausted();
+        budget.refill(5_000_000, 100);
+        assert_eq!(budget.estimate_ns(200), None);
+        // Three ticks a nanosecond.
+        budget.refill(7_000_000, 6_000_100);
+        assert_eq!(budget.estimate_ns(6_000_100), Some(7_000_000));
+        assert_eq!(budget.estimate_ns(6_030_100), Some(7_010_000));
+    }
+
+    #[test]
+    fn ticks_that_went_back_use_the_budget_up() {
+        let mut budget = PollBudget::exhausted();
+        budget.refill(5_000_000, 1_000_000);
+        budget.refill(7_000_000, 3_000_000);
+        let estimate_ns = budget.estimate_ns(2_000_000).unwrap();
+        assert!(!budget.spend(estimate_ns));
     }
 }

@@ -70,7 +70,7 @@ mod tests {
 
     fn full() -> PollBudget {
         let mut budget = PollBudget::exhausted();
-        budget.refill(0);
+        budget.refill(0, 0);
         budget
     }
 

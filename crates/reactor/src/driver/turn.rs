@@ -40,6 +40,10 @@ pub struct Driver<E: Expiry, S: Clone, C: Clock> {
 }
 
 impl<E: Expiry, S: Clone, C: Clock> Driver<E, S, C> {
+    /// A timer that is due within this time makes a turn read the clock: more than an estimate within
+    /// the budget's 100 µs can be wrong by.
+    const NEAR_NS: u64 = 1_000_000;
+
     /// An empty driver with its own poller and waker.
     ///
     /// # Errors
@@ -100,6 +104,9 @@ impl<E: Expiry, S: Clone, C: Clock> Driver<E, S, C> {
             !self.parked.get(),
             "a plan was made before the last one was carried out"
         );
+        if has_ready && !force && self.skips_cheaply() {
+            return Wait::Skip;
+        }
         let now_ns = self.clock.now_ns();
         self.now_ns.set(now_ns);
         let first = self.first_timer(now_ns);
@@ -145,7 +152,9 @@ impl<E: Expiry, S: Clone, C: Clock> Driver<E, S, C> {
         // Both the wait and getting the interpreter's lock back take time, and timers are due by
         // the time after them.
         self.now_ns.set(self.clock.now_ns());
-        self.budget.borrow_mut().refill(self.now_ns.get());
+        self.budget
+            .borrow_mut()
+            .refill(self.now_ns.get(), self.clock.ticks());
         waited.and(unparked)?;
         Ok(is_interrupted)
     }
@@ -314,6 +323,20 @@ impl<E: Expiry, S: Clone, C: Clock> Driver<E, S, C> {
         let mut entries = self.timers.borrow_mut().drain();
         self.remote.drain(&mut entries);
         (sources, entries)
+    }
+
+    /// Whether this turn can be skipped without asking the clock: the budget is not used up, and no
+    /// timer is near, by an estimate of the time (see [`Clock::ticks`]).
+    fn skips_cheaply(&self) -> bool {
+        let mut budget = self.budget.borrow_mut();
+        let Some(now_ns) = budget.estimate_ns(self.clock.ticks()) else {
+            return false;
+        };
+        let timers = self.timers.borrow();
+        let is_near = timers.next_deadline_ns().is_some_and(|deadline_ns| {
+            deadline_ns < now_ns.saturating_add(Self::NEAR_NS) || timers.head_is_cancelled()
+        });
+        !is_near && budget.spend(now_ns)
     }
 
     fn first_timer(&self, now_ns: u64) -> FirstTimer {

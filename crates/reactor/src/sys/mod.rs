@@ -23,6 +23,8 @@ mod fd;
 #[cfg(not(miri))]
 pub(crate) mod interrupt;
 mod signal;
+mod ticks;
 
 pub use fd::Fd;
 pub use signal::SignalPipe;
+pub use ticks::ticks;
