@@ -40,6 +40,17 @@ test-python: ## run the Python tests for each of PYTHONS
 test-one:
 	@python=$(call environment,$(PROFILE),test); "$$python" -m pytest $(ARGS)
 
+.PHONY: test-panics test-panics-one
+test-panics: ## show that a panic never ends the process, with a build that panics on demand
+	$(call each,test-panics-one)
+test-panics-one:
+	@python=$(call environment,$(PROFILE),--no-package test); set -x; \
+	PYO3_PYTHON="$$python" PYO3_BUILD_EXTENSION_MODULE=1 CARGO_TARGET_DIR=target/panics \
+	cargo build --quiet --locked --package asyncioxide-python --features panic-tests; \
+	rm -rf target/panics/python; cp -r python target/panics/; \
+	cp target/panics/debug/lib_asyncioxide.so target/panics/python/asyncioxide/_asyncioxide.so; \
+	PYTHONPATH=target/panics/python "$$python" -m pytest -m panics tests/boundary $(ARGS)
+
 .PHONY: check check-quick check-types
 check: check-quick check-types ## formatting, lints, tidy, types and stubs: clean before a commit
 	PYO3_PYTHON="$(PYTHON)" cargo clippy --quiet --locked --workspace --all-targets -- -D warnings

@@ -1,17 +1,23 @@
 """The event loop as Python sees it: the native loop, and asyncio's abstract class behind it.
 
-What is cold, and word for word the same in every Python, is not written twice: the default exception
-handler, the shutdown of executors and asynchronous generators, and the look-up of names are the
-methods of the running Python's own loop. They work on the attributes of ours.
+What is cold and needs no speed is not written twice: the default exception handler, the
+shutdown of executors and asynchronous generators, and the look-up of names are the methods of the
+running Python's own loop. They work on the attributes of ours.
 """
 
 import asyncio
+import sys
 import warnings
 from asyncio import base_events
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from . import _asyncioxide
 
-_BASE = base_events.BaseEventLoop
+if TYPE_CHECKING:
+    from socket import _GetAddrInfoResult
+
+_BASE: Any = base_events.BaseEventLoop
 
 
 class Server(_asyncioxide.Server, asyncio.AbstractServer):
@@ -21,23 +27,50 @@ class Server(_asyncioxide.Server, asyncio.AbstractServer):
 class EventLoop(_asyncioxide.EventLoop, asyncio.AbstractEventLoop):
     """The event loop. See :class:`asyncio.AbstractEventLoop` for its methods.
 
-    ``poll_every_turn=True`` makes every turn look at the file descriptors, as stock asyncio does; by
-    default up to 32 turns within 100 microseconds share a look while callbacks chain.
+    ``poll_every_turn=True`` makes every turn look at the file descriptors, as stock asyncio does;
+    by default up to 32 turns within 100 microseconds share a look while callbacks chain.
     """
 
-    call_exception_handler = _BASE.call_exception_handler
-    default_exception_handler = _BASE.default_exception_handler
-    getaddrinfo = _BASE.getaddrinfo
-    getnameinfo = _BASE.getnameinfo
-    shutdown_asyncgens = _BASE.shutdown_asyncgens
-    shutdown_default_executor = _BASE.shutdown_default_executor
+    if TYPE_CHECKING:
+
+        def call_exception_handler(self, context: dict[str, Any]) -> None: ...
+        def default_exception_handler(self, context: dict[str, Any]) -> None: ...
+        async def getaddrinfo(
+            self,
+            host: bytes | str | None,
+            port: bytes | str | int | None,
+            *,
+            family: int = 0,
+            type: int = 0,
+            proto: int = 0,
+            flags: int = 0,
+        ) -> _GetAddrInfoResult: ...
+        async def getnameinfo(
+            self, sockaddr: tuple[str, int] | tuple[str, int, int, int], flags: int = 0
+        ) -> tuple[str, str]: ...
+        async def shutdown_asyncgens(self) -> None: ...
+
+        if sys.version_info >= (3, 12):
+
+            async def shutdown_default_executor(self, timeout: float | None = None) -> None: ...
+        else:
+
+            async def shutdown_default_executor(self) -> None: ...
+    else:
+        call_exception_handler = _BASE.call_exception_handler
+        default_exception_handler = _BASE.default_exception_handler
+        getaddrinfo = _BASE.getaddrinfo
+        getnameinfo = _BASE.getnameinfo
+        shutdown_asyncgens = _BASE.shutdown_asyncgens
+        shutdown_default_executor = _BASE.shutdown_default_executor
+
     _asyncgen_finalizer_hook = _BASE._asyncgen_finalizer_hook
     _asyncgen_firstiter_hook = _BASE._asyncgen_firstiter_hook
     _do_shutdown = _BASE._do_shutdown
     _getaddrinfo_debug = _BASE._getaddrinfo_debug
     _server_class = Server
 
-    def __del__(self, _warn=warnings.warn):
+    def __del__(self, _warn: Callable[..., object] = warnings.warn) -> None:
         if not self.is_closed():
             _warn(f"unclosed event loop {self!r}", ResourceWarning, source=self)
             if not self.is_running():

@@ -1,19 +1,20 @@
 """The event loop policy, for the Pythons and libraries that still use policies."""
 
 import asyncio.events
-import warnings
+import sys
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from ._loop import EventLoop, new_event_loop
 
-with warnings.catch_warnings():
-    # 3.14 deprecates policies; whoever uses ours is warned when setting it.
-    warnings.simplefilter("ignore", DeprecationWarning)
-    _Base = getattr(
-        asyncio.events, "_BaseDefaultEventLoopPolicy", None
-    ) or asyncio.events.BaseDefaultEventLoopPolicy
+# 3.14 deprecates policies and keeps the class under another name, without a warning; whoever sets
+# ours is warned.
+if sys.version_info >= (3, 14):
+    _Base = asyncio.events._BaseDefaultEventLoopPolicy
+else:
+    _Base = asyncio.events.BaseDefaultEventLoopPolicy
 
 
-class EventLoopPolicy(_Base):  # type: ignore[misc, valid-type]
+class EventLoopPolicy(_Base):
     """Makes asyncioxide's loops where the default policy makes asyncio's."""
 
     _loop_factory = EventLoop
@@ -21,3 +22,8 @@ class EventLoopPolicy(_Base):  # type: ignore[misc, valid-type]
     def new_event_loop(self) -> EventLoop:
         """Return a new asyncioxide loop."""
         return new_event_loop()
+
+    if TYPE_CHECKING and sys.version_info < (3, 14):
+        # Raise NotImplementedError, as in the base class, where type checkers see them as abstract.
+        def get_child_watcher(self) -> NoReturn: ...
+        def set_child_watcher(self, watcher: Any) -> NoReturn: ...

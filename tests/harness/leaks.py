@@ -78,9 +78,7 @@ class Snapshot:
     """The process before a test; `differences` compares it with the one after."""
 
     descriptors: dict[int, str] = field(default_factory=open_descriptors)
-    threads: set[threading.Thread] = field(
-        default_factory=lambda: set(threading.enumerate())
-    )
+    threads: set[threading.Thread] = field(default_factory=lambda: set(threading.enumerate()))
     objects: Counter[str] = field(default_factory=live_objects)
     state: dict[str, object] = field(default_factory=process_state)
 
@@ -112,10 +110,7 @@ class Snapshot:
         # Twice: a finalizer of the first round may free more.
         gc.collect()
         gc.collect()
-        return [
-            f"{count} more {name}"
-            for name, count in (live_objects() - self.objects).items()
-        ]
+        return [f"{count} more {name}" for name, count in (live_objects() - self.objects).items()]
 
     def _descriptors_left(self) -> list[str]:
         return [

@@ -11,6 +11,8 @@ from typing import Any
 _REPLACED = (
     (re.compile(r"0x[0-9a-f]+"), "0x"),
     (re.compile(r"fd=\d+"), "fd=N"),
+    # Where a future was made: by asyncio's own Python code, or by native code.
+    (re.compile(r"created at \S+:\d+"), "created at PLACE"),
     # The class that a method was found on: a base class of asyncio's, or a native one.
     (re.compile(r"\b\w+\.(\w+\(\))"), r"\1"),
     # Python counts self, native code does not.

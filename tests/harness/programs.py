@@ -12,8 +12,9 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from harness.turns import Turns
 from hypothesis import strategies as st
+
+from harness.turns import Turns
 
 # Enough turns for the longest chain that the strategies below can build.
 LAST_TURN = 80

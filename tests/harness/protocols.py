@@ -56,8 +56,8 @@ class Recorder(asyncio.Protocol):
         self._waiters.append((condition, waiter))
         await waiter
 
-    async def called(self, call: str) -> None:
-        await self.until(lambda: call in self.calls)
+    async def called(self, call: str, times: int = 1) -> None:
+        await self.until(lambda: self.calls.count(call) >= times)
 
     async def has_received(self, count: int) -> bytes:
         await self.until(lambda: len(self.received) >= count)

@@ -283,9 +283,7 @@ class TestPlacesOfCreation:
         line = this_line() - 1
         assert repr(handle) == f"<Handle print() created at {__file__}:{line}>"
         handle.cancel()
-        assert repr(handle) == (
-            f"<Handle cancelled print() created at {__file__}:{line}>"
-        )
+        assert repr(handle) == (f"<Handle cancelled print() created at {__file__}:{line}>")
 
     def test_a_cancelled_handle_remembers_its_callback_as_text(self, debug_loop):
         handle = debug_loop.call_soon(print, 1, "two")

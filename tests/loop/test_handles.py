@@ -264,15 +264,15 @@ class TestUserMade:
         class Owner:
             pass
 
-        owner = Owner()
-        owner.handle = loop.call_soon(lambda: owner)
-        alive = weakref.ref(owner)
-        owner.handle.cancel()
-        timer_owner = Owner()
-        timer_owner.handle = loop.call_later(1000, lambda: timer_owner)
-        timer_alive = weakref.ref(timer_owner)
+        def owned(schedule):
+            owner = Owner()
+            owner.handle = schedule(lambda: owner)
+            return weakref.ref(owner)
+
+        alive = [
+            owned(loop.call_soon),
+            owned(lambda callback: loop.call_later(1000, callback)),
+        ]
         loop.close()
-        del owner, timer_owner
         gc.collect()
-        assert alive() is None
-        assert timer_alive() is None
+        assert [ref() for ref in alive] == [None, None]

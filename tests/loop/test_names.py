@@ -36,9 +36,7 @@ async def test_family_and_flags_are_passed(loop):
         proto=socket.IPPROTO_UDP,
         flags=socket.AI_NUMERICHOST,
     )
-    assert found == [
-        (socket.AF_INET, socket.SOCK_DGRAM, socket.IPPROTO_UDP, "", ("127.0.0.1", 1))
-    ]
+    assert found == [(socket.AF_INET, socket.SOCK_DGRAM, socket.IPPROTO_UDP, "", ("127.0.0.1", 1))]
 
 
 async def test_the_options_are_keywords_only(loop):

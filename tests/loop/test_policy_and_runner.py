@@ -9,9 +9,11 @@ import sys
 import threading
 import unittest
 import warnings
+from typing import ClassVar
 
 import pytest
 from harness.outcome import outcome
+
 
 @contextlib.contextmanager
 def policy_set(policy):
@@ -123,9 +125,10 @@ class TestRun:
                 trail.append(asyncio.current_task().get_name())
 
         async def main():
-            asyncio.create_task(forever(), name="left")
+            tasks.append(asyncio.create_task(forever(), name="left"))
             await asyncio.sleep(0)
 
+        tasks = []
         names.run(main())
         assert trail == ["left"]
 
@@ -258,7 +261,7 @@ def isolated_case(loop_factory, body):
     """A test case class whose one test is `body`, on loops of the factory."""
 
     class Case(unittest.IsolatedAsyncioTestCase):
-        trail: list[str] = []
+        trail: ClassVar[list[str]] = []
 
         async def asyncSetUp(self):
             self.trail.append("set up")

@@ -99,9 +99,7 @@ class TestWait:
         good = loop.create_task(give(1))
         bad = loop.create_task(fail(ValueError(), 3))
         slow = loop.create_task(for_ever())
-        done, pending = await asyncio.wait(
-            [good, bad, slow], return_when=asyncio.FIRST_EXCEPTION
-        )
+        done, pending = await asyncio.wait([good, bad, slow], return_when=asyncio.FIRST_EXCEPTION)
         assert (done, pending) == ({good, bad}, {slow})
         assert isinstance(bad.exception(), ValueError)
         slow.cancel()
@@ -345,6 +343,7 @@ class TestEnsureFuture:
 
     async def test_refuses_a_future_of_another_loop(self, loop, loop_factory):
         other = loop_factory()
+        future = other.create_future()
         with pytest.raises(ValueError, match="belongs to a different loop"):
-            asyncio.ensure_future(other.create_future(), loop=loop)
+            await asyncio.ensure_future(future, loop=loop)
         other.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import sys
 
@@ -24,18 +25,12 @@ class TestNeverRetrieved:
         assert repr(report["future"]) == text
         assert set(report) == {"message", "exception", "future"}
 
-    @pytest.mark.parametrize(
-        "look",
-        [
-            lambda future: future.exception(),
-            lambda future: pytest.raises(ValueError, future.result),
-        ],
-        ids=["exception", "result"],
-    )
+    @pytest.mark.parametrize("look", ["exception", "result"])
     def test_is_not_reported_when_somebody_looked(self, make_future, reports, look):
         future = make_future()
         future.set_exception(ValueError())
-        look(future)
+        with contextlib.suppress(ValueError):
+            getattr(future, look)()
         del future
         gc.collect()
         assert reports == []
@@ -43,12 +38,12 @@ class TestNeverRetrieved:
     def test_is_not_reported_when_a_task_waited(self, loop, make_future, reports):
         future = make_future()
 
-        async def waiter():
+        async def waiter(future):
             with pytest.raises(ValueError):
                 await future
 
         future.set_exception(ValueError())
-        loop.run_until_complete(waiter())
+        loop.run_until_complete(waiter(future))
         del future
         gc.collect()
         assert reports == []

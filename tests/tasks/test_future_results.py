@@ -101,9 +101,7 @@ class TestFailed:
         assert future.exception() is error
 
     @pytest.mark.parametrize("error", [StopIteration, StopIteration(1)], ids=["class", "object"])
-    def test_stop_iteration_is_refused_or_wrapped_as_in_asyncio(
-        self, loop, make_future, error
-    ):
+    def test_stop_iteration_is_refused_or_wrapped_as_in_asyncio(self, loop, make_future, error):
         stock = asyncio.Future(loop=loop)
         future = make_future()
         expected = outcome(lambda: stock.set_exception(error))

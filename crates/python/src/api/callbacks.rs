@@ -1,7 +1,8 @@
 //! `call_soon`, `call_later`, `call_at`, `call_soon_threadsafe`, `time`.
 
 use pyo3::types::{
-    PyAnyMethods, PyDict, PyDictMethods, PyFloat, PyFloatMethods, PyInt, PySequenceMethods, PyTuple, PyTupleMethods,
+    PyAnyMethods, PyDict, PyDictMethods, PyFloat, PyFloatMethods, PyInt, PySequenceMethods,
+    PyTuple, PyTupleMethods,
 };
 use pyo3::{Python, intern};
 use reactor::time::{Clock, Monotonic, seconds};
@@ -87,7 +88,11 @@ struct Request<'a> {
 impl<'a> Request<'a> {
     /// Divides `callback, *args, context=None`.
     #[inline]
-    fn without_time(py: Python<'_>, signature: &'static Signature<2>, args: Args<'a>) -> Outcome<Self> {
+    fn without_time(
+        py: Python<'_>,
+        signature: &'static Signature<2>,
+        args: Args<'a>,
+    ) -> Outcome<Self> {
         let (bound, rest) = match args.positional() {
             [callback, rest @ ..] if !args.has_keywords() => ([Some(callback), None], rest),
             _ => signature.bind_leading(py, args)?,
@@ -103,9 +108,15 @@ impl<'a> Request<'a> {
 
     /// Divides `when, callback, *args, context=None`.
     #[inline]
-    fn with_time(py: Python<'_>, signature: &'static Signature<3>, args: Args<'a>) -> Outcome<Self> {
+    fn with_time(
+        py: Python<'_>,
+        signature: &'static Signature<3>,
+        args: Args<'a>,
+    ) -> Outcome<Self> {
         let (bound, rest) = match args.positional() {
-            [when, callback, rest @ ..] if !args.has_keywords() => ([Some(when), Some(callback), None], rest),
+            [when, callback, rest @ ..] if !args.has_keywords() => {
+                ([Some(when), Some(callback), None], rest)
+            }
             _ => signature.bind_leading(py, args)?,
         };
         let [when, callback, context] = bound;
@@ -118,11 +129,26 @@ impl<'a> Request<'a> {
     }
 }
 
-static CALL_SOON: Signature<2> = Signature::new("BaseEventLoop.call_soon", ["callback", "context"], 1, 1);
-static CALL_LATER: Signature<3> = Signature::new("BaseEventLoop.call_later", ["delay", "callback", "context"], 2, 2);
-static CALL_AT: Signature<3> = Signature::new("BaseEventLoop.call_at", ["when", "callback", "context"], 2, 2);
-static CALL_SOON_THREADSAFE: Signature<2> =
-    Signature::new("BaseEventLoop.call_soon_threadsafe", ["callback", "context"], 1, 1);
+static CALL_SOON: Signature<2> =
+    Signature::new("BaseEventLoop.call_soon", ["callback", "context"], 1, 1);
+static CALL_LATER: Signature<3> = Signature::new(
+    "BaseEventLoop.call_later",
+    ["delay", "callback", "context"],
+    2,
+    2,
+);
+static CALL_AT: Signature<3> = Signature::new(
+    "BaseEventLoop.call_at",
+    ["when", "callback", "context"],
+    2,
+    2,
+);
+static CALL_SOON_THREADSAFE: Signature<2> = Signature::new(
+    "BaseEventLoop.call_soon_threadsafe",
+    ["callback", "context"],
+    1,
+    1,
+);
 
 #[inline]
 fn call_soon(this: &Ref<EventLoopData>, args: Args<'_>) -> Outcome {
@@ -209,12 +235,19 @@ fn through_call_at(this: &Ref<EventLoopData>, when: Obj, request: &Request<'_>) 
     let py = this.py();
     let arguments = request.arguments.tuple(py)?;
     let leading = PyTuple::new(py, [when.bind(), request.callback.bind()])?;
-    let all = leading.as_sequence().concat(arguments.bind().cast::<PyTuple>()?.as_sequence())?.to_tuple()?;
+    let all = leading
+        .as_sequence()
+        .concat(arguments.bind().cast::<PyTuple>()?.as_sequence())?
+        .to_tuple()?;
     let keywords = PyDict::new(py);
     if let Some(context) = request.context {
         keywords.set_item(intern!(py, "context"), context.bind())?;
     }
-    Ok(Obj::from(this.as_obj().bind().call_method(intern!(py, "call_at"), all, Some(&keywords))?))
+    Ok(Obj::from(this.as_obj().bind().call_method(
+        intern!(py, "call_at"),
+        all,
+        Some(&keywords),
+    )?))
 }
 
 fn call_soon_threadsafe(this: &Ref<EventLoopData>, args: Args<'_>) -> Outcome {

@@ -2,6 +2,8 @@
 //!
 //! Follows `BaseEventLoop.create_connection`: its arguments, the order of its checks, its texts.
 
+use std::ffi::CStr;
+
 use pyo3::types::{PyAnyMethods, PyInt, PyList, PyStringMethods, PyTuple};
 use pyo3::{Python, intern};
 
@@ -17,13 +19,13 @@ use crate::py::imports;
 use crate::py::instance::Ref;
 use crate::py::object::Obj;
 use crate::py::slots::TypeBuilder;
+use crate::py::version::{PY_3_12, PY_3_14};
 use crate::transport::address::{os_error, parts};
 use crate::transport::life::{self, Opening};
 use crate::transport::listener::{is_tcp, kind};
 use crate::transport::owned_socket::OwnedSocket;
 use crate::transport::race::{Course, Finish, race};
 use crate::transport::state::StreamTransport;
-use crate::py::version::{PY_3_12, PY_3_14};
 
 const NAME: &str = "BaseEventLoop.create_connection";
 
@@ -46,16 +48,21 @@ const ARGUMENTS: [&str; 15] = [
     "all_errors",
 ];
 
+const DOC: &CStr = if PY_3_12 {
+    c"create_connection($self, protocol_factory, host=None, port=None, *, ssl=None, family=0, proto=0, flags=0, \
+      sock=None, local_addr=None, server_hostname=None, ssl_handshake_timeout=None, ssl_shutdown_timeout=None, \
+      happy_eyeballs_delay=None, interleave=None, all_errors=False)\n--\n\n\
+      Connect to a TCP server. A coroutine that gives (transport, protocol)."
+} else {
+    c"create_connection($self, protocol_factory, host=None, port=None, *, ssl=None, family=0, proto=0, flags=0, \
+      sock=None, local_addr=None, server_hostname=None, ssl_handshake_timeout=None, ssl_shutdown_timeout=None, \
+      happy_eyeballs_delay=None, interleave=None)\n--\n\n\
+      Connect to a TCP server. A coroutine that gives (transport, protocol)."
+};
+
 /// Adds this file's method.
 pub fn methods(builder: TypeBuilder<EventLoopData>) -> TypeBuilder<EventLoopData> {
-    builder.method(
-        c"create_connection",
-        c"create_connection($self, protocol_factory, host=None, port=None, *, ssl=None, family=0, proto=0, flags=0, \
-          sock=None, local_addr=None, server_hostname=None, ssl_handshake_timeout=None, ssl_shutdown_timeout=None, \
-          happy_eyeballs_delay=None, interleave=None, all_errors=False)\n--\n\n\
-          Connect to a TCP server. A coroutine that gives (transport, protocol).",
-        create_connection,
-    )
+    builder.method(c"create_connection", DOC, create_connection)
 }
 
 /// What was asked for.
@@ -253,9 +260,11 @@ async fn dial(co: &Co, request: &Request) -> Outcome<OwnedSocket> {
     };
     match race(co, course).await? {
         Finish::Connected(socket) => Ok(socket),
-        Finish::Failed(errors) => {
-            Err(merged(request.loop_.get().py(), &errors, is_true(&request.all_errors)?)?)
-        }
+        Finish::Failed(errors) => Err(merged(
+            request.loop_.get().py(),
+            &errors,
+            is_true(&request.all_errors)?,
+        )?),
     }
 }
 
@@ -330,18 +339,11 @@ async fn open(co: &Co, request: &Request, socket: OwnedSocket) -> Outcome {
     pair(transport.get().as_obj(), &protocol.get())
 }
 
-fn begin(
-    request: &Request,
-    socket: &OwnedSocket,
-) -> Outcome<(Ref<StreamTransport>, Obj, Obj)> {
+fn begin(request: &Request, socket: &OwnedSocket) -> Outcome<(Ref<StreamTransport>, Obj, Obj)> {
     let loop_ = request.loop_.get();
     let py = loop_.py();
     let socket = socket.get();
-    call::method(
-        &socket,
-        intern!(py, "setblocking"),
-        [&Obj::bool(py, false)],
-    )?;
+    call::method(&socket, intern!(py, "setblocking"), [&Obj::bool(py, false)])?;
     let protocol = call::call0(&request.protocol_factory.get())?;
     let waiter = future::make(loop_.upcast())?.into_obj();
     let transport = life::open(

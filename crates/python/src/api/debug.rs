@@ -15,7 +15,8 @@ use crate::py::slots::TypeBuilder;
 /// Adds this file's methods.
 pub fn methods(builder: TypeBuilder<EventLoopData>) -> TypeBuilder<EventLoopData> {
     let builder = builder
-        .method(c"get_debug",
+        .method(
+            c"get_debug",
             c"get_debug($self, /)\n--\n\nWhether debug mode is on.",
             |this, args| {
                 no_arguments(this.py(), "BaseEventLoop.get_debug", args)?;
@@ -26,7 +27,8 @@ pub fn methods(builder: TypeBuilder<EventLoopData>) -> TypeBuilder<EventLoopData
             c"set_debug",
             c"set_debug($self, enabled)\n--\n\nTurn debug mode on or off.",
             |this, args| {
-                let ([value], _none) = leading(this.py(), "BaseEventLoop.set_debug", ["enabled"], args)?;
+                let ([value], _none) =
+                    leading(this.py(), "BaseEventLoop.set_debug", ["enabled"], args)?;
                 set_debug(this, value)
             },
         )
@@ -35,7 +37,12 @@ pub fn methods(builder: TypeBuilder<EventLoopData>) -> TypeBuilder<EventLoopData
             c"set_exception_handler($self, handler)\n--\n\n\
               Call handler(loop, context) for errors nobody else sees; None for the default.",
             |this, args| {
-                let ([value], _none) = leading(this.py(), "BaseEventLoop.set_exception_handler", ["handler"], args)?;
+                let ([value], _none) = leading(
+                    this.py(),
+                    "BaseEventLoop.set_exception_handler",
+                    ["handler"],
+                    args,
+                )?;
                 set_exception_handler(this, value)
             },
         )

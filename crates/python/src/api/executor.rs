@@ -67,8 +67,12 @@ fn check_default_executor(this: &Ref<EventLoopData>) -> Outcome<()> {
 
 fn run_in_executor(this: &Ref<EventLoopData>, args: Args<'_>) -> Outcome {
     let py = this.py();
-    let ([executor, function], _rest) =
-        leading(py, "BaseEventLoop.run_in_executor", ["executor", "func"], args)?;
+    let ([executor, function], _rest) = leading(
+        py,
+        "BaseEventLoop.run_in_executor",
+        ["executor", "func"],
+        args,
+    )?;
     this.base.check_closed(py)?;
     if this.base.is_debug() {
         check_callback(this, function, "run_in_executor")?;

@@ -97,7 +97,8 @@ fn thread_id(this: &Ref<EventLoopData>) -> Outcome {
 }
 
 fn run_until_complete(this: &Ref<EventLoopData>, args: Args<'_>) -> Outcome {
-    const SIGNATURE: Signature<1> = Signature::new("BaseEventLoop.run_until_complete", ["future"], 1, 1);
+    const SIGNATURE: Signature<1> =
+        Signature::new("BaseEventLoop.run_until_complete", ["future"], 1, 1);
     let py = this.py();
     let [future] = SIGNATURE.bind(py, args)?;
     run::run_until_complete(this, future.unwrap_or(&Obj::none(py)))

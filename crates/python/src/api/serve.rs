@@ -3,6 +3,8 @@
 //! Follows `BaseEventLoop.create_server`: its arguments, the order of its checks, its texts. Addresses are bound in the
 //! order in which they were resolved; stock asyncio's order is that of a set.
 
+use std::ffi::CStr;
+
 use pyo3::types::{PyAnyMethods, PyBool, PyInt, PyList, PyListMethods, PyString, PyTuple};
 use pyo3::{Python, intern};
 
@@ -18,12 +20,12 @@ use crate::py::imports;
 use crate::py::instance::{Payload, Ref};
 use crate::py::object::Obj;
 use crate::py::slots::TypeBuilder;
+use crate::py::version::{PY_3_13, PY_3_14};
 use crate::transport::address::{
     bind_error, is_os_error, os_error, parts, skips_unavailable_addresses, socket_module,
 };
 use crate::transport::owned_socket::OwnedSocket;
 use crate::transport::server::{self, ServerData};
-use crate::py::version::{PY_3_13, PY_3_14};
 
 const NAME: &str = "BaseEventLoop.create_server";
 
@@ -48,16 +50,21 @@ const ARGUMENTS: [&str; 14] = [
 /// asyncio's default.
 const BACKLOG: i32 = 100;
 
+const DOC: &CStr = if PY_3_13 {
+    c"create_server($self, protocol_factory, host=None, port=None, *, family=0, flags=1, sock=None, backlog=100, \
+      ssl=None, reuse_address=None, reuse_port=None, keep_alive=None, ssl_handshake_timeout=None, \
+      ssl_shutdown_timeout=None, start_serving=True)\n--\n\n\
+      Listen for TCP connections. A coroutine that gives a Server."
+} else {
+    c"create_server($self, protocol_factory, host=None, port=None, *, family=0, flags=1, sock=None, backlog=100, \
+      ssl=None, reuse_address=None, reuse_port=None, ssl_handshake_timeout=None, ssl_shutdown_timeout=None, \
+      start_serving=True)\n--\n\n\
+      Listen for TCP connections. A coroutine that gives a Server."
+};
+
 /// Adds this file's method.
 pub fn methods(builder: TypeBuilder<EventLoopData>) -> TypeBuilder<EventLoopData> {
-    builder.method(
-        c"create_server",
-        c"create_server($self, protocol_factory, host=None, port=None, *, family=0, flags=1, sock=None, backlog=100, \
-          ssl=None, reuse_address=None, reuse_port=None, keep_alive=None, ssl_handshake_timeout=None, \
-          ssl_shutdown_timeout=None, start_serving=True)\n--\n\n\
-          Listen for TCP connections. A coroutine that gives a Server.",
-        create_server,
-    )
+    builder.method(c"create_server", DOC, create_server)
 }
 
 /// What was asked for.
@@ -177,7 +184,11 @@ impl Request {
         let py = host.py();
         if let Ok(text) = host.bind().cast::<PyString>() {
             let is_empty = text.is_empty()?;
-            return Ok(vec![if is_empty { Obj::none(py) } else { host.clone() }]);
+            return Ok(vec![if is_empty {
+                Obj::none(py)
+            } else {
+                host.clone()
+            }]);
         }
         let class = Obj::from(host.bind().get_type());
         if call::optional_attr(&class, intern!(py, "__iter__"))?.is_none() {
@@ -202,7 +213,7 @@ async fn serve(co: Co, request: Request) -> Outcome {
     if is_true(&request.start_serving)? {
         server::start(&server.get())?;
         // The other callbacks' turn, as in asyncio.
-        co.pause(server.get().py()).await?;
+        co.pause().await?;
     }
     log_serving(&request, server.get().as_obj())?;
     Ok(server.get().into_obj())
@@ -307,7 +318,11 @@ fn bind_all(co: &Co, request: &Request, infos: &[Kept]) -> Outcome<Vec<OwnedSock
         }
         if loop_.base.is_debug() {
             let text = error.bind().getattr(intern!(py, "strerror"))?;
-            call::method(imports::logger(py), intern!(py, "warning"), [&Obj::from(text)])?;
+            call::method(
+                imports::logger(py),
+                intern!(py, "warning"),
+                [&Obj::from(text)],
+            )?;
         }
     }
     if sockets.is_empty() && skips {
@@ -379,9 +394,7 @@ fn set_options(request: &Request, info: &Obj, socket: &Obj) -> Outcome<()> {
     if request.reuse_address.get().is_none() || is_true(&request.reuse_address)? {
         set("SOL_SOCKET", "SO_REUSEADDR")?;
     }
-    if is_true(&request.reuse_port)?
-        && (!PY_3_14 || is_v6 || is_family("AF_INET")?)
-    {
+    if is_true(&request.reuse_port)? && (!PY_3_14 || is_v6 || is_family("AF_INET")?) {
         call::method(
             imports::base_events(py),
             intern!(py, "_set_reuseport"),

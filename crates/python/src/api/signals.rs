@@ -43,8 +43,12 @@ pub fn methods(builder: TypeBuilder<EventLoopData>) -> TypeBuilder<EventLoopData
 
 fn add_signal_handler(this: &Ref<EventLoopData>, args: Args<'_>) -> Outcome {
     let py = this.py();
-    let ([signal, callback], rest) =
-        leading(py, "_UnixSelectorEventLoop.add_signal_handler", ["sig", "callback"], args)?;
+    let ([signal, callback], rest) = leading(
+        py,
+        "_UnixSelectorEventLoop.add_signal_handler",
+        ["sig", "callback"],
+        args,
+    )?;
     refuse_coroutines(callback)?;
     check_signal(signal)?;
     this.base.check_closed(py)?;

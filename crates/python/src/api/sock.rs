@@ -33,8 +33,12 @@ pub fn methods(builder: TypeBuilder<EventLoopData>) -> TypeBuilder<EventLoopData
 }
 
 fn sock_connect(this: &Ref<EventLoopData>, args: Args<'_>) -> Outcome {
-    const SIGNATURE: Signature<2> =
-        Signature::new("BaseSelectorEventLoop.sock_connect", ["sock", "address"], 2, 2);
+    const SIGNATURE: Signature<2> = Signature::new(
+        "BaseSelectorEventLoop.sock_connect",
+        ["sock", "address"],
+        2,
+        2,
+    );
     let py = this.py();
     let [socket, address] = SIGNATURE.bind(py, args)?;
     let none = Obj::none(py);
@@ -146,7 +150,9 @@ impl Drop for Connecting {
 fn begin(co: &Co, request: &Request, address: &Kept) -> Outcome<Option<Connecting>> {
     let (socket, loop_) = (request.socket.get(), request.loop_.get());
     let py = socket.py();
-    let fd: i32 = call::method(&socket, intern!(py, "fileno"), [])?.bind().extract()?;
+    let fd: i32 = call::method(&socket, intern!(py, "fileno"), [])?
+        .bind()
+        .extract()?;
     let Err(raised) = call::method(&socket, intern!(py, "connect"), [&address.get()]) else {
         return Ok(None);
     };
@@ -185,5 +191,8 @@ fn finish(request: &Request, address: &Kept) -> Outcome<()> {
     }
     let text = format!("Connect call failed {}", address.get().bind().str()?);
     let class = Obj::from(py.get_type::<pyo3::exceptions::PyOSError>());
-    Err(call::raise(&call::call(&class, [&error, &Obj::str(py, &text)])?))
+    Err(call::raise(&call::call(
+        &class,
+        [&error, &Obj::str(py, &text)],
+    )?))
 }

@@ -12,8 +12,8 @@ use crate::py::imports;
 use crate::py::instance::Ref;
 use crate::py::object::Obj;
 use crate::py::slots::TypeBuilder;
-use crate::task::task;
 use crate::py::version::{PY_3_13, PY_3_14, at_least};
+use crate::task::task;
 
 /// Adds this file's methods.
 pub fn methods(builder: TypeBuilder<EventLoopData>) -> TypeBuilder<EventLoopData> {
@@ -28,8 +28,13 @@ pub fn methods(builder: TypeBuilder<EventLoopData>) -> TypeBuilder<EventLoopData
         )
         .method(
             c"create_task",
-            c"create_task($self, coro, *, name=None, context=None)\n--\n\n\
-              Run a coroutine as a Task, made by the task factory if one is set.",
+            if PY_3_14 {
+                c"create_task($self, coro, *, name=None, context=None, **kwargs)\n--\n\n\
+                  Run a coroutine as a Task, made by the task factory if one is set."
+            } else {
+                c"create_task($self, coro, *, name=None, context=None)\n--\n\n\
+                  Run a coroutine as a Task, made by the task factory if one is set."
+            },
             create_task,
         )
         .method(
@@ -37,7 +42,12 @@ pub fn methods(builder: TypeBuilder<EventLoopData>) -> TypeBuilder<EventLoopData
             c"set_task_factory($self, factory)\n--\n\n\
               Make tasks with factory(loop, coro, ...); None for the loop's own.",
             |this, args| {
-                let ([value], _none) = leading(this.py(), "BaseEventLoop.set_task_factory", ["factory"], args)?;
+                let ([value], _none) = leading(
+                    this.py(),
+                    "BaseEventLoop.set_task_factory",
+                    ["factory"],
+                    args,
+                )?;
                 set_task_factory(this, value)
             },
         )
@@ -77,8 +87,12 @@ fn set_task_factory(this: &Ref<EventLoopData>, factory: &Obj) -> Outcome {
 
 #[inline]
 fn create_task(this: &Ref<EventLoopData>, args: Args<'_>) -> Outcome {
-    const SIGNATURE: Signature<3> =
-        Signature::new("BaseEventLoop.create_task", ["coro", "name", "context"], 1, 1);
+    const SIGNATURE: Signature<3> = Signature::new(
+        "BaseEventLoop.create_task",
+        ["coro", "name", "context"],
+        1,
+        1,
+    );
     let py = this.py();
     if let Some(factory) = this.own.task_factory.get() {
         this.base.check_closed(py)?;
@@ -127,8 +141,12 @@ fn keyword_dict<'py>(py: Python<'py>, args: Args<'_>) -> Outcome<pyo3::Bound<'py
 
 /// Calls a task factory with exactly what the running Python's own loop passes.
 fn from_factory(this: &Ref<EventLoopData>, factory: &Obj, args: Args<'_>) -> Outcome {
-    const SIGNATURE: Signature<3> =
-        Signature::new("BaseEventLoop.create_task", ["coro", "name", "context"], 1, 1);
+    const SIGNATURE: Signature<3> = Signature::new(
+        "BaseEventLoop.create_task",
+        ["coro", "name", "context"],
+        1,
+        1,
+    );
     let py = this.py();
     if PY_3_14 {
         let coro = args

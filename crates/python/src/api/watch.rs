@@ -123,12 +123,19 @@ pub fn fd_of(object: &Obj) -> Outcome<Option<i32>> {
             .or_else(|error| invalid_object(py, object, &error))?,
     };
     if number.lt(0)? {
-        return Err(Raised::value_error(py, format!("Invalid file descriptor: {number}")));
+        return Err(Raised::value_error(
+            py,
+            format!("Invalid file descriptor: {number}"),
+        ));
     }
     Ok(number.extract::<i32>().ok())
 }
 
-fn invalid_object<'py>(py: Python<'py>, object: &Obj, error: &pyo3::PyErr) -> pyo3::PyResult<Bound<'py, PyAny>> {
+fn invalid_object<'py>(
+    py: Python<'py>,
+    object: &Obj,
+    error: &pyo3::PyErr,
+) -> pyo3::PyResult<Bound<'py, PyAny>> {
     use pyo3::exceptions::{PyAttributeError, PyTypeError, PyValueError};
     let expected = error.is_instance_of::<PyAttributeError>(py)
         || error.is_instance_of::<PyTypeError>(py)
@@ -167,7 +174,9 @@ fn refuse_transports(this: &Ref<EventLoopData>, fd: i32) -> Outcome<()> {
 
 /// What the selector says about a number that no descriptor can have.
 fn too_large() -> Raised {
-    Raised::from(pyo3::exceptions::PyOverflowError::new_err("Python int too large to convert to C int"))
+    Raised::from(pyo3::exceptions::PyOverflowError::new_err(
+        "Python int too large to convert to C int",
+    ))
 }
 
 fn add(this: &Ref<EventLoopData>, args: Args<'_>, method: &'static str, side: Side) -> Outcome {
@@ -211,7 +220,9 @@ fn watch(this: &Ref<EventLoopData>, fd: i32, side: Side, handle: Ref<HandleData>
     let before = watch.side(side).replace(Some(handle));
     let changed = if interest == watch.interest() {
         // The number may have been closed and used again behind our back; only a new registration can tell.
-        this.base.register(py, Fd::new(fd), interest, source.clone()).map(drop)
+        this.base
+            .register(py, Fd::new(fd), interest, source.clone())
+            .map(drop)
     } else {
         this.base.set_interest(py, token, watch.interest())
     };
@@ -248,7 +259,10 @@ fn unwatch(this: &Ref<EventLoopData>, fd: i32, side: Side) -> Outcome<bool> {
     let Some((token, source)) = found else {
         return Ok(false);
     };
-    let Some(watch) = source.as_watch().and_then(|watch| watch.downcast_ref::<Watch>()) else {
+    let Some(watch) = source
+        .as_watch()
+        .and_then(|watch| watch.downcast_ref::<Watch>())
+    else {
         return Ok(false);
     };
     let before = watch.side(side).take();
@@ -268,7 +282,11 @@ fn unwatch(this: &Ref<EventLoopData>, fd: i32, side: Side) -> Outcome<bool> {
 ///
 /// # Errors
 /// As `add_writer`.
-pub fn start_writing(this: &Ref<EventLoopData>, fd: i32, callback: &Obj) -> Outcome<Ref<HandleData>> {
+pub fn start_writing(
+    this: &Ref<EventLoopData>,
+    fd: i32,
+    callback: &Obj,
+) -> Outcome<Ref<HandleData>> {
     refuse_transports(this, fd)?;
     this.base.check_closed(this.py())?;
     let handle = handle::make(this.upcast(), callback, Arguments::None, None)?;

@@ -198,7 +198,8 @@ fn signal_pipe_fd(this: &Ref<EventLoopData>) -> Outcome<i32> {
     let failed = |error: std::io::Error| Raised::os_error(py, &error);
     let pipe = SignalPipe::new().map_err(failed)?;
     let (fd, read_fd) = (pipe.write_fd(), pipe.read_fd());
-    this.base.register(py, read_fd, Interest::READABLE, Rc::new(SignalSource))?;
+    this.base
+        .register(py, read_fd, Interest::READABLE, Rc::new(SignalSource))?;
     *this.own.signals.borrow_mut() = Some(pipe);
     Ok(fd)
 }

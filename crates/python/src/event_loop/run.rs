@@ -4,7 +4,6 @@
 //! order (sources, timers, other threads), and runs what was in the queue at that moment. What these callbacks add runs
 //! in the next turn.
 
-
 use pyo3::Python;
 use pyo3::types::PyAnyMethods;
 use reactor::driver::Wait;

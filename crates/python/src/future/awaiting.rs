@@ -67,7 +67,9 @@ pub fn of(future: &Ref<FutureData>) -> Outcome {
         finished: Cell::new(false),
     };
     let scheduler = future.scheduler();
-    let pool = scheduler.as_ref().map(|scheduler| &*scheduler.pools.iterators);
+    let pool = scheduler
+        .as_ref()
+        .map(|scheduler| &*scheduler.pools.iterators);
     Ok(Ref::alloc(py, iter, pool)?.into_obj())
 }
 

@@ -142,7 +142,10 @@ impl Callbacks {
     /// Takes all entries out: the first one, and the rest.
     #[inline]
     pub fn take(&self) -> (Option<Callback>, Vec<Callback>) {
-        (self.take_first(), self.more.take().map_or_else(Vec::new, |more| *more))
+        (
+            self.take_first(),
+            self.more.take().map_or_else(Vec::new, |more| *more),
+        )
     }
 
     /// Copies of all entries.

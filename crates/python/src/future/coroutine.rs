@@ -41,7 +41,7 @@ const ITERABLE_COROUTINE: u32 = 0x100;
 struct Exchange {
     /// `throw`: what the awaited iterator has to be told next.
     thrown: Slot,
-    /// What the awaited iterator has given out.
+    /// What the awaited iterator has given out; nothing for a bare yield.
     yielded: Slot,
     /// The iterator being awaited (`cr_await`).
     awaited: Slot,
@@ -50,6 +50,9 @@ struct Exchange {
 }
 
 /// The block's side of a coroutine.
+///
+/// Beware of temporaries: in `co.wait(f(&kept.get())).await` what `get` gave lives until the await is over, where the
+/// collector does not see it. What an `await` needs is made in a statement before it.
 #[derive(Clone)]
 pub struct Co(Rc<Exchange>);
 
@@ -90,10 +93,10 @@ impl Co {
     }
 
     /// `await sleep(0)`: everybody else's turn.
-    pub fn pause(&self, py: Python<'_>) -> Pause {
+    pub fn pause(&self) -> Pause {
         Pause {
             exchange: self.0.clone(),
-            yields: Some(Obj::none(py)),
+            has_yielded: false,
         }
     }
 }
@@ -190,15 +193,15 @@ impl Future for Wait {
 /// A bare `yield`.
 pub struct Pause {
     exchange: Rc<Exchange>,
-    yields: Option<Obj>,
+    has_yielded: bool,
 }
 
 impl Future for Pause {
     type Output = Outcome<()>;
 
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Outcome<()>> {
-        if let Some(none) = self.yields.take() {
-            self.exchange.yielded.set(Some(none));
+        if !self.has_yielded {
+            self.has_yielded = true;
             return Poll::Pending;
         }
         match self.exchange.thrown.take() {
@@ -424,9 +427,7 @@ fn resume(this: &Ref<CoroutineData>, thrown: Option<Obj>) -> Outcome<Sent> {
     };
     this.state.set(State::Running);
     let polling = Polling(this);
-    let polled = block
-        .as_mut()
-        .poll(&mut Context::from_waker(Waker::noop()));
+    let polled = block.as_mut().poll(&mut Context::from_waker(Waker::noop()));
     drop(polling);
     match polled {
         Poll::Pending => {
@@ -502,10 +503,7 @@ fn close(this: &Ref<CoroutineData>) -> Outcome {
     let exit = pyo3::exceptions::PyGeneratorExit::new_err(());
     let exit = Obj::from(exit.into_value(py).into_bound(py));
     match resume(this, Some(exit)) {
-        Ok(Sent::Yielded(_)) => Err(Raised::runtime_error(
-            py,
-            "coroutine ignored GeneratorExit",
-        )),
+        Ok(Sent::Yielded(_)) => Err(Raised::runtime_error(py, "coroutine ignored GeneratorExit")),
         Ok(Sent::Returned(_)) => Ok(Obj::none(py)),
         Err(raised) => {
             let exception = raised.take(py);

@@ -85,7 +85,10 @@ fn ensure_readable(this: &Ref<FutureData>) -> Outcome<()> {
     if this.has_loop() {
         return Ok(());
     }
-    Err(Raised::of(imports::invalid_state_error(py), "Future object is not initialized."))
+    Err(Raised::of(
+        imports::invalid_state_error(py),
+        "Future object is not initialized.",
+    ))
 }
 
 fn result(this: &Ref<FutureData>) -> Outcome {

@@ -136,9 +136,21 @@ impl<const N: usize> Signature<N> {
     ///
     /// # Errors
     /// As `bind`.
-    pub fn bind_leading<'a>(&self, py: Python<'_>, args: Args<'a>) -> Outcome<([Option<&'a Obj>; N], &'a [Obj])> {
-        let (leading, rest) = args.positional.split_at(args.positional.len().min(self.positional));
-        let bound = self.bind(py, Args { positional: leading, ..args })?;
+    pub fn bind_leading<'a>(
+        &self,
+        py: Python<'_>,
+        args: Args<'a>,
+    ) -> Outcome<([Option<&'a Obj>; N], &'a [Obj])> {
+        let (leading, rest) = args
+            .positional
+            .split_at(args.positional.len().min(self.positional));
+        let bound = self.bind(
+            py,
+            Args {
+                positional: leading,
+                ..args
+            },
+        )?;
         Ok((bound, rest))
     }
 
@@ -178,7 +190,11 @@ impl<const N: usize> Signature<N> {
         let function = self.function;
         // A method of a Python class, which is what the texts are modelled on, counts its `self`.
         let receiver = usize::from(function.contains('.'));
-        let (least, most, given) = (self.required + receiver, self.positional + receiver, given + receiver);
+        let (least, most, given) = (
+            self.required + receiver,
+            self.positional + receiver,
+            given + receiver,
+        );
         let takes = match (most, least) {
             (most, least) if most == least => format!("{most} positional argument{}", plural(most)),
             (most, least) => format!("from {least} to {most} positional arguments"),
@@ -221,7 +237,9 @@ pub fn no_arguments(py: Python<'_>, function: &'static str, args: Args<'_>) -> O
     if args.positional.is_empty() && args.names.is_none() {
         return Ok(());
     }
-    Signature::<0>::new(function, [], 0, 0).bind(py, args).map(|[]| ())
+    Signature::<0>::new(function, [], 0, 0)
+        .bind(py, args)
+        .map(|[]| ())
 }
 
 /// The leading arguments of a call whose rest belongs to a callback: `names` tells what they are.
@@ -235,7 +253,10 @@ pub fn leading<'a, const N: usize>(
     args: Args<'a>,
 ) -> Outcome<([&'a Obj; N], &'a [Obj])> {
     let (bound, rest) = Signature::new(function, names, N, N).bind_leading(py, args)?;
-    Ok((bound.map(|value| value.expect("every parameter is required, so `bind` found it")), rest))
+    Ok((
+        bound.map(|value| value.expect("every parameter is required, so `bind` found it")),
+        rest,
+    ))
 }
 
 fn plural(count: usize) -> &'static str {

@@ -82,8 +82,11 @@ fn call(this: &Ref<BackRef>) -> Outcome {
 /// # Errors
 /// What making a type raises.
 pub fn build(py: Python<'_>) -> Outcome {
-    TypeBuilder::<BackRef>::new(c"asyncioxide.BackRef", c"A weak reference kept by its target.")
-        .no_constructor()
-        .callable(|this, _args| call(this))
-        .build(py)
+    TypeBuilder::<BackRef>::new(
+        c"asyncioxide.BackRef",
+        c"A weak reference kept by its target.",
+    )
+    .no_constructor()
+    .callable(|this, _args| call(this))
+    .build(py)
 }

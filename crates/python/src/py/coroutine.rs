@@ -116,7 +116,9 @@ pub(in crate::py) fn stop_iteration(value: Obj) {
     let py = value.py();
     let reused = REUSED.load(Ordering::Acquire);
     // SAFETY: `REUSED` is null or an instance that is never freed.
-    let free = STEPPING.load(Ordering::Relaxed) && !reused.is_null() && unsafe { ffi::Py_REFCNT(reused) } == 1;
+    let free = STEPPING.load(Ordering::Relaxed)
+        && !reused.is_null()
+        && unsafe { ffi::Py_REFCNT(reused) } == 1;
     if !free {
         let class = Obj::from(py.get_type::<pyo3::exceptions::PyStopIteration>());
         match call::call(&class, [&value]) {

@@ -39,7 +39,10 @@ impl Raised {
             Some(exception) => exception,
             // A callee failed without saying why, which CPython calls a SystemError too.
             None => {
-                let silent = Self::set(py, PySystemError::new_err("error return without exception set"));
+                let silent = Self::set(
+                    py,
+                    PySystemError::new_err("error return without exception set"),
+                );
                 indicator::take(py).unwrap_or_else(|| silent.take(py))
             }
         }
@@ -100,7 +103,10 @@ impl Raised {
     /// `OSError(errno, strerror)`, which picks the subclass.
     pub fn os_error(py: Python<'_>, error: &std::io::Error) -> Self {
         let errno = error.raw_os_error().unwrap_or(0);
-        match super::imports::os(py).bind().call_method1("strerror", (errno,)) {
+        match super::imports::os(py)
+            .bind()
+            .call_method1("strerror", (errno,))
+        {
             Ok(text) => Self::set(py, PyOSError::new_err((errno, text.unbind()))),
             Err(failed) => Self::set(py, failed),
         }

@@ -170,7 +170,11 @@ impl<T: Payload> Ref<T> {
     /// # Errors
     /// `MemoryError`.
     #[inline]
-    pub fn alloc_untracked(py: Python<'_>, payload: T, pool: Option<&FreeList>) -> Result<Self, Raised> {
+    pub fn alloc_untracked(
+        py: Python<'_>,
+        payload: T,
+        pool: Option<&FreeList>,
+    ) -> Result<Self, Raised> {
         let _attached = py;
         let type_ = T::TYPE.get();
         let raw = match pool.and_then(FreeList::take) {

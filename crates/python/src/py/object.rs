@@ -139,7 +139,6 @@ impl Obj {
         let own = unsafe { ffi::Py_TYPE(self.as_ptr()) };
         own.cast() == type_.as_ptr()
     }
-
 }
 
 impl Clone for Obj {

@@ -16,8 +16,8 @@ use super::errors::Outcome;
 use super::instance::{Instance, Payload, Ref, TypeSlot};
 use super::object::Obj;
 use super::trampoline::{
-    am_send, assign, call, class_method1, clear, compare, finalize, getter, hash, initialise, iternext,
-    method, method0, method1, new, setter, traverse, unary,
+    am_send, assign, call, class_method1, clear, compare, finalize, getter, hash, initialise,
+    iternext, method, method0, method1, new, setter, traverse, unary,
 };
 
 /// How the interpreter compares (`tp_richcompare`).

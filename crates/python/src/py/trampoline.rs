@@ -204,9 +204,7 @@ impl Unpacked {
     /// # Safety
     /// `args` is a tuple, `keywords` a dict with string keys or null; both stay alive during the call.
     unsafe fn of(args: *mut ffi::PyObject, keywords: *mut ffi::PyObject) -> Outcome<Self> {
-        use pyo3::types::{
-            PyDict, PyDictMethods, PyListMethods, PyTuple, PyTupleMethods,
-        };
+        use pyo3::types::{PyDict, PyDictMethods, PyListMethods, PyTuple, PyTupleMethods};
         // SAFETY: a tuple by the caller's promise.
         let args = unsafe { Obj::from_borrowed(args) };
         let mut values: Vec<Obj> = args

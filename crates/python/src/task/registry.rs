@@ -23,10 +23,19 @@ pub fn register(task: &Ref<TaskData>) -> Outcome<()> {
     let py = task.py();
     let Some(registry) = imports::task_registry(py) else {
         task.own.registered.set(true);
-        return call::method(imports::tasks(py), intern!(py, "_register_task"), [task.as_obj()]).map(drop);
+        return call::method(
+            imports::tasks(py),
+            intern!(py, "_register_task"),
+            [task.as_obj()],
+        )
+        .map(drop);
     };
     let reference = BackRefOwner::new(task.as_obj())?;
-    registry.get(py).bind().cast::<PySet>()?.add(reference.as_obj().bind())?;
+    registry
+        .get(py)
+        .bind()
+        .cast::<PySet>()?
+        .add(reference.as_obj().bind())?;
     // A task made twice by calling `__init__` again leaves its first registration.
     match task.own.registration.replace(Some(reference)) {
         None => Ok(()),
@@ -45,7 +54,11 @@ pub fn unregister(task: &Ref<TaskData>) -> Outcome<()> {
         return forget(py, &reference);
     }
     if task.own.registered.replace(false) {
-        call::method(imports::tasks(py), intern!(py, "_unregister_task"), [task.as_obj()])?;
+        call::method(
+            imports::tasks(py),
+            intern!(py, "_unregister_task"),
+            [task.as_obj()],
+        )?;
     }
     Ok(())
 }
@@ -53,7 +66,11 @@ pub fn unregister(task: &Ref<TaskData>) -> Outcome<()> {
 /// Takes a reference out of the set.
 fn forget(py: Python<'_>, reference: &BackRefOwner) -> Outcome<()> {
     if let Some(registry) = imports::task_registry(py) {
-        registry.get(py).bind().cast::<PySet>()?.discard(reference.as_obj().bind())?;
+        registry
+            .get(py)
+            .bind()
+            .cast::<PySet>()?
+            .discard(reference.as_obj().bind())?;
     }
     Ok(())
 }

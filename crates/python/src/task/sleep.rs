@@ -38,11 +38,7 @@ pub fn sleep<'py>(
 
 async fn sleeping(co: Co, delay: Kept, result: Kept) -> Outcome {
     if delay.get().bind().le(0)? {
-        let pause = {
-            let delay = delay.get();
-            co.pause(delay.py())
-        };
-        pause.await?;
+        co.pause().await?;
         return Ok(result.get());
     }
     refuse_nan(&delay.get())?;
@@ -55,7 +51,10 @@ async fn sleeping(co: Co, delay: Kept, result: Kept) -> Outcome {
 /// Since 3.13 a NaN is refused.
 fn refuse_nan(delay: &Obj) -> Outcome<()> {
     let py = delay.py();
-    let is_nan = delay.bind().cast::<PyFloat>().is_ok_and(|delay| delay.value().is_nan());
+    let is_nan = delay
+        .bind()
+        .cast::<PyFloat>()
+        .is_ok_and(|delay| delay.value().is_nan());
     if is_nan && PY_3_13 {
         return Err(Raised::value_error(py, "Invalid delay: NaN (not a number)"));
     }
@@ -82,7 +81,14 @@ fn begin(co: &Co, delay: &Kept, result: &Kept) -> Outcome<(Obj, Alarm)> {
     let py = delay.py();
     let loop_ = call::method(imports::events(py), intern!(py, "get_running_loop"), [])?;
     let future = call::method(&loop_, intern!(py, "create_future"), [])?;
-    let set = call::attr(imports::futures(py), intern!(py, "_set_result_unless_cancelled"))?;
-    let handle = call::method(&loop_, intern!(py, "call_later"), [&delay, &set, &future, &result.get()])?;
+    let set = call::attr(
+        imports::futures(py),
+        intern!(py, "_set_result_unless_cancelled"),
+    )?;
+    let handle = call::method(
+        &loop_,
+        intern!(py, "call_later"),
+        [&delay, &set, &future, &result.get()],
+    )?;
     Ok((future, Alarm(co.keep(handle))))
 }

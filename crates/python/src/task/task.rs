@@ -362,8 +362,13 @@ fn set_log_destroy_pending(this: &Ref<TaskData>, value: Option<&Obj>) -> Outcome
 pub fn build(py: Python<'_>) -> Outcome {
     let builder = TypeBuilder::<TaskData>::new(
         c"asyncioxide.Task",
-        c"Task(coro, *, loop=None, name=None, context=None, eager_start=False)\n--\n\n\
-          A coroutine wrapped in a future and driven by the loop.",
+        if PY_3_12 {
+            c"Task(coro, *, loop=None, name=None, context=None, eager_start=False)\n--\n\n\
+              A coroutine wrapped in a future and driven by the loop."
+        } else {
+            c"Task(coro, *, loop=None, name=None, context=None)\n--\n\n\
+              A coroutine wrapped in a future and driven by the loop."
+        },
     )
     .base(FutureData::TYPE)
     .subclassable()

@@ -27,7 +27,10 @@ pub fn parts(info: &Obj) -> Outcome<[Obj; 5]> {
     let count = items.len();
     items.try_into().map_err(|_| {
         let relation = if count < 5 { "not enough" } else { "too many" };
-        Raised::value_error(py, format!("{relation} values to unpack (expected 5, got {count})"))
+        Raised::value_error(
+            py,
+            format!("{relation} values to unpack (expected 5, got {count})"),
+        )
     })
 }
 

@@ -61,9 +61,7 @@ impl Bell {
         };
         let waiter = waiter.get();
         match waiter.downcast::<FutureData>() {
-            Some(future) if !future.is_done() => {
-                future.set_result(&waiter, Obj::none(waiter.py()))
-            }
+            Some(future) if !future.is_done() => future.set_result(&waiter, Obj::none(waiter.py())),
             _ => Ok(()),
         }
     }

@@ -113,7 +113,10 @@ pub fn on_readable(this: &Ref<StreamTransport>) -> Outcome<()> {
 /// What a read gave.
 enum Chunk {
     /// So many bytes. `full`: the buffer was filled, so there may be more.
-    Data { data: Obj, full: bool },
+    Data {
+        data: Obj,
+        full: bool,
+    },
     Eof,
     Nothing,
 }
@@ -126,8 +129,12 @@ fn read_bytes(this: &Ref<StreamTransport>) -> Outcome<()> {
             Ok(Chunk::Eof) => return on_eof(this),
             Err(raised) => return read_failed(this, raised),
         };
-        let delivered = receiving(this, &this.receiver.first, intern!(this.py(), "data_received"))
-            .and_then(|data_received| call::call(&data_received, [&data]));
+        let delivered = receiving(
+            this,
+            &this.receiver.first,
+            intern!(this.py(), "data_received"),
+        )
+        .and_then(|data_received| call::call(&data_received, [&data]));
         if let Err(raised) = delivered {
             return failed(this, raised, "data_received");
         }
@@ -146,15 +153,17 @@ fn read_chunk(this: &Ref<StreamTransport>) -> Outcome<Chunk> {
         return Ok(Chunk::Nothing);
     };
     let stream = this.stream()?;
-    scheduler.turn.with_buffer(|buffer| match stream.recv(buffer) {
-        Ok(Received::Bytes(count)) => Ok(Chunk::Data {
-            data: bytes(py, &buffer[..count])?,
-            full: count == buffer.len(),
-        }),
-        Ok(Received::Eof) => Ok(Chunk::Eof),
-        Ok(Received::WouldBlock) => Ok(Chunk::Nothing),
-        Err(error) => Err(Raised::os_error(py, &error)),
-    })
+    scheduler
+        .turn
+        .with_buffer(|buffer| match stream.recv(buffer) {
+            Ok(Received::Bytes(count)) => Ok(Chunk::Data {
+                data: bytes(py, &buffer[..count])?,
+                full: count == buffer.len(),
+            }),
+            Ok(Received::Eof) => Ok(Chunk::Eof),
+            Ok(Received::WouldBlock) => Ok(Chunk::Nothing),
+            Err(error) => Err(Raised::os_error(py, &error)),
+        })
 }
 
 /// `_read_ready__get_buffer`: the protocol lends its buffer.
@@ -164,7 +173,9 @@ fn read_into_buffer(this: &Ref<StreamTransport>) -> Outcome<()> {
         Ok(buffer) => buffer,
         Err(raised) => return failed(this, raised, "get_buffer"),
     };
-    let received = this.stream().and_then(|stream| receive_into(stream, &buffer));
+    let received = this
+        .stream()
+        .and_then(|stream| receive_into(stream, &buffer));
     let count = match received {
         Ok(Received::Bytes(count)) => count,
         Ok(Received::WouldBlock) => return Ok(()),

@@ -105,7 +105,10 @@ fn address(socket: &Obj, method: &Bound<'_, pyo3::types::PyString>) -> Outcome {
         Ok(address) => Ok(address),
         Err(raised) => {
             let exception = raised.take(py);
-            if exception.bind().is_instance_of::<pyo3::exceptions::PyOSError>() {
+            if exception
+                .bind()
+                .is_instance_of::<pyo3::exceptions::PyOSError>()
+            {
                 return Ok(Obj::none(py));
             }
             Err(Raised::raise(exception))

@@ -90,10 +90,7 @@ fn schedule_beginning(
     let py = this.py();
     let connection_made = call::attr(opening.protocol, intern!(py, "connection_made"))?;
     let begin = call::attr(this.as_obj(), intern!(py, "_begin"))?;
-    let waiter = opening
-        .waiter
-        .cloned()
-        .unwrap_or_else(|| Obj::none(py));
+    let waiter = opening.waiter.cloned().unwrap_or_else(|| Obj::none(py));
     soon(scheduler, &connection_made, &[this.as_obj().clone()])?;
     soon(scheduler, &begin, &[waiter])
 }

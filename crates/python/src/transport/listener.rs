@@ -14,8 +14,8 @@ use reactor::poll::Event;
 use reactor::{Fd, Interest};
 
 use super::life::{self, Opening};
-use super::{address, extra_info, report};
 use super::server::ServerData;
+use super::{address, extra_info, report};
 use crate::handle::action;
 use crate::handle::schedule::{Entry, Scheduler, Source};
 use crate::py::call;
@@ -49,7 +49,10 @@ pub fn start(server: &Ref<ServerData>, socket: &Obj, accepts_per_event: usize) -
     let Some(scheduler) = server.scheduler() else {
         return Ok(());
     };
-    let fd: i32 = socket.bind().call_method0(intern!(py, "fileno"))?.extract()?;
+    let fd: i32 = socket
+        .bind()
+        .call_method0(intern!(py, "fileno"))?
+        .extract()?;
     if fd < 0 {
         let text = format!("Invalid file descriptor: {fd}");
         return Err(Raised::value_error(py, text));
@@ -159,11 +162,11 @@ impl Listener {
         }
         let is_tcp = self.is_tcp;
         let held = [server.as_obj().clone(), connection, peer];
-        let accepted = action::make(py, held, move |[server, connection, peer], _| {
-            match server.downcast::<ServerData>() {
-                Some(server) => begin(server, connection, peer, is_tcp),
-                None => Ok(()),
-            }
+        let accepted = action::make(py, held, move |[server, connection, peer], _| match server
+            .downcast::<ServerData>(
+        ) {
+            Some(server) => begin(server, connection, peer, is_tcp),
+            None => Ok(()),
         })?;
         life::soon(&scheduler, &accepted, &[])
     }
@@ -223,10 +226,7 @@ impl Listener {
             "socket.accept() out of system resource",
         )?;
         context.set_item(intern!(py, "exception"), exception.bind())?;
-        context.set_item(
-            intern!(py, "socket"),
-            call::call(&class, [&socket])?.bind(),
-        )?;
+        context.set_item(intern!(py, "socket"), call::call(&class, [&socket])?.bind())?;
         report::tell_loop(&scheduler, context)
     }
 }
@@ -247,12 +247,7 @@ fn log_connection(server: &Ref<ServerData>, connection: &Obj, peer: &Obj) -> Out
 }
 
 /// `_accept_connection2`: makes the protocol and the transport. What fails there costs this connection only.
-fn begin(
-    server: &Ref<ServerData>,
-    connection: &Obj,
-    peer: &Obj,
-    is_tcp: bool,
-) -> Outcome<()> {
+fn begin(server: &Ref<ServerData>, connection: &Obj, peer: &Obj, is_tcp: bool) -> Outcome<()> {
     let py = server.py();
     let (Some(scheduler), Some(factory)) = (server.scheduler(), server.protocol_factory.get())
     else {

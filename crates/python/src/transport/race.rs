@@ -126,11 +126,7 @@ impl Race {
         ];
         let socket = call::call_keywords(&class, [&family, &type_, &protocol], &names)?;
         let owned = OwnedSocket::new(&self.co, socket.clone());
-        call::method(
-            &socket,
-            intern!(py, "setblocking"),
-            [&Obj::bool(py, false)],
-        )?;
+        call::method(&socket, intern!(py, "setblocking"), [&Obj::bool(py, false)])?;
         self.bind(index, &socket, &family)?;
         let registration = connecting::begin(
             &self.co,

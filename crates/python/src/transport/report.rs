@@ -63,10 +63,7 @@ fn tell_handler(this: &Ref<StreamTransport>, exception: &Obj, message: &str) -> 
 ///
 /// # Errors
 /// KeyboardInterrupt and SystemExit.
-pub fn tell_loop(
-    scheduler: &Ref<Scheduler>,
-    report: Bound<'_, PyDict>,
-) -> Outcome<()> {
+pub fn tell_loop(scheduler: &Ref<Scheduler>, report: Bound<'_, PyDict>) -> Outcome<()> {
     let report = Obj::from(report);
     call::method(
         scheduler.as_obj(),

@@ -215,10 +215,7 @@ fn transport_sockets(this: &Ref<ServerData>) -> Outcome {
     for socket in sockets(this)? {
         wrapped.push(call::call(&class, [&socket])?);
     }
-    Ok(Obj::from(PyTuple::new(
-        py,
-        wrapped.iter().map(Obj::bind),
-    )?))
+    Ok(Obj::from(PyTuple::new(py, wrapped.iter().map(Obj::bind))?))
 }
 
 /// `Server._start_serving`: listens and accepts.
@@ -305,7 +302,7 @@ fn start_serving(this: &Ref<ServerData>) -> Outcome {
         async move {
             start(&server.get())?;
             // The other callbacks' turn, as in asyncio.
-            co.pause(server.get().py()).await?;
+            co.pause().await?;
             Ok(Obj::none(server.get().py()))
         }
     })
@@ -525,9 +522,11 @@ fn attributes(builder: TypeBuilder<ServerData>) -> TypeBuilder<ServerData> {
             c"The listening sockets, wrapped; empty once closed.",
             transport_sockets,
         )
-        .getter(c"_sockets", c"The listening sockets; None once closed.", |this| {
-            or_none(this.py(), this.sockets.get())
-        })
+        .getter(
+            c"_sockets",
+            c"The listening sockets; None once closed.",
+            |this| or_none(this.py(), this.sockets.get()),
+        )
         .getter(
             c"_waiters",
             c"The futures of wait_closed(); None once they were woken.",

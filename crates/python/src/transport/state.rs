@@ -218,9 +218,7 @@ impl Ref<StreamTransport> {
     /// The protocol, or None once the transport is closed.
     #[inline]
     pub fn protocol_or_none(&self) -> Obj {
-        self.protocol
-            .get()
-            .unwrap_or_else(|| Obj::none(self.py()))
+        self.protocol.get().unwrap_or_else(|| Obj::none(self.py()))
     }
 
     /// The socket for system calls. One that was closed or detached behind our back has the number -1 here, which the
@@ -272,14 +270,17 @@ impl Ref<StreamTransport> {
         self.settle()
     }
 
-    /// Leaves a transport that waits for nothing to its user.
+    /// Leaves a transport that waits for nothing, neither the poller nor the end of the turn, to its user.
     ///
     /// # Errors
     /// `MemoryError`.
     pub fn settle(&self) -> Outcome<()> {
+        if !self.interest.get().is_empty() || self.outgoing.is_gathering() {
+            return Ok(());
+        }
         match self.link() {
-            Some(link) if self.interest.get().is_empty() => link.loosen(self),
-            _ => Ok(()),
+            Some(link) => link.loosen(self),
+            None => Ok(()),
         }
     }
 

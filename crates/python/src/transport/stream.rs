@@ -51,12 +51,8 @@ fn one<'a>(
 }
 
 fn get_extra_info(this: &Ref<StreamTransport>, args: Args<'_>) -> Outcome {
-    const SIGNATURE: Signature<2> = Signature::new(
-        "StreamTransport.get_extra_info",
-        ["name", "default"],
-        2,
-        1,
-    );
+    const SIGNATURE: Signature<2> =
+        Signature::new("StreamTransport.get_extra_info", ["name", "default"], 2, 1);
     let py = this.py();
     let [name, default] = SIGNATURE.bind(py, args)?;
     let none = Obj::none(py);

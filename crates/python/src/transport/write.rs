@@ -24,7 +24,7 @@ use crate::py::errors::{Outcome, Raised};
 use crate::py::imports;
 use crate::py::instance::Ref;
 use crate::py::object::Obj;
-use crate::py::version::PY_3_12;
+use crate::py::version::{PY_3_12, PY_3_14};
 
 /// So many bytes are not gathered further: a `sendmsg` of this size is worth its call. It is also where flow control
 /// begins by default, and nobody is to be paused for bytes that were not even offered to the kernel.
@@ -79,6 +79,11 @@ impl Outgoing {
     #[inline]
     pub fn len_bytes(&self) -> usize {
         self.queue.borrow().len_bytes()
+    }
+
+    /// Whether bytes wait for the end of the turn.
+    pub fn is_gathering(&self) -> bool {
+        self.output.get() == Output::Gathering
     }
 
     /// Whether `write_eof` was called.
@@ -429,11 +434,14 @@ pub fn writelines(this: &Ref<StreamTransport>, list_of_data: &Obj) -> Outcome<()
     }
 }
 
-/// The pieces that are not empty.
+/// The pieces that are not empty. Python 3.14 does not even look at what counts as false.
 fn segments(list_of_data: &Obj) -> Outcome<Vec<Segment>> {
     let mut segments = Vec::new();
     for data in list_of_data.bind().try_iter()? {
         let data = Obj::from(data?);
+        if PY_3_14 && !data.bind().is_truthy()? {
+            continue;
+        }
         if !data.bind().is_exact_instance_of::<PyBytes>() {
             // Stdlib makes a memoryview of each, whose TypeError this is.
             PyMemoryView::from(data.bind())?;

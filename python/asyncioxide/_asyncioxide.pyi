@@ -1,0 +1,385 @@
+"""Types of the native module, kept by hand; `make check` compares them with the module.
+
+The public API is here. Private attributes exist too, under the names that the standard library's
+own code reads; they are no promise.
+
+`isinstance` takes our objects for asyncio's, because their `__class__` says so. These classes
+therefore derive from asyncio's here, which they cannot do in memory: `issubclass` and subclasses
+written in Python know the difference.
+"""
+
+import asyncio
+import sys
+from asyncio import AbstractEventLoop, BaseProtocol, Transport, trsock
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
+from concurrent.futures import Executor
+from contextvars import Context
+from socket import _Address, socket
+from ssl import SSLContext
+from types import FrameType, GenericAlias
+from typing import (
+    Any,
+    Final,
+    NoReturn,
+    Protocol,
+    Self,
+    TextIO,
+    TypeAlias,
+    TypeVar,
+    TypeVarTuple,
+    overload,
+    type_check_only,
+)
+
+from _typeshed import FileDescriptorLike
+from typing_extensions import disjoint_base
+
+__all__ = [
+    "EventLoop",
+    "Future",
+    "Handle",
+    "Server",
+    "Task",
+    "TimerHandle",
+    "__version__",
+    "sleep",
+]
+
+_T = TypeVar("_T")
+_T_co = TypeVar("_T_co", covariant=True)
+_Ts = TypeVarTuple("_Ts")
+_ProtocolT = TypeVar("_ProtocolT", bound=BaseProtocol)
+
+# What a task drives; asyncio stopped taking generators with Python 3.12.
+if sys.version_info >= (3, 12):
+    _CoroutineLike: TypeAlias = Coroutine[Any, Any, _T_co]
+else:
+    _CoroutineLike: TypeAlias = Coroutine[Any, Any, _T_co] | Generator[Any, None, _T_co]
+
+_ExceptionHandler: TypeAlias = Callable[[AbstractEventLoop, dict[str, Any]], object]
+
+@type_check_only
+class _TaskFactory(Protocol):
+    def __call__(
+        self, loop: AbstractEventLoop, coro: _CoroutineLike[_T], /
+    ) -> asyncio.Future[_T]: ...
+
+__version__: Final[str]
+
+@overload
+async def sleep(delay: float) -> None: ...
+@overload
+async def sleep(delay: float, result: _T) -> _T: ...
+
+class Handle(asyncio.Handle):
+    def __init__(
+        self,
+        callback: Callable[..., object],
+        args: Sequence[Any],
+        loop: AbstractEventLoop,
+        context: Context | None = None,
+    ) -> None: ...
+    def cancel(self) -> None: ...
+    def cancelled(self) -> bool: ...
+    def get_context(self) -> Context: ...
+
+class TimerHandle(Handle, asyncio.TimerHandle):
+    def __init__(
+        self,
+        when: float,
+        callback: Callable[..., object],
+        args: Sequence[Any],
+        loop: AbstractEventLoop,
+        context: Context | None = None,
+    ) -> None: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ge__(self, other: asyncio.TimerHandle, /) -> bool: ...
+    def __gt__(self, other: asyncio.TimerHandle, /) -> bool: ...
+    def __hash__(self) -> int: ...
+    def __le__(self, other: asyncio.TimerHandle, /) -> bool: ...
+    def __lt__(self, other: asyncio.TimerHandle, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def cancel(self) -> None: ...
+    def when(self) -> float: ...
+
+class Future(asyncio.Future[_T]):
+    def __init__(self, *, loop: AbstractEventLoop | None = None) -> None: ...
+    def __await__(self) -> Generator[Any, None, _T]: ...
+    def __class_getitem__(cls, item: Any, /) -> GenericAlias: ...
+    def __del__(self) -> None: ...
+    def __iter__(self) -> Generator[Any, None, _T]: ...
+    def add_done_callback(
+        self, fn: Callable[[Self], object], /, *, context: Context | None = None
+    ) -> None: ...
+    def cancel(self, msg: Any | None = None) -> bool: ...
+    def cancelled(self) -> bool: ...
+    def done(self) -> bool: ...
+    def exception(self) -> BaseException | None: ...
+    def get_loop(self) -> AbstractEventLoop: ...
+    def remove_done_callback(self, fn: Callable[[Self], object], /) -> int: ...
+    def result(self) -> _T: ...
+    def set_exception(self, exception: type | BaseException, /) -> None: ...
+    def set_result(self, result: _T, /) -> None: ...
+
+# As asyncio's: covariant, because `set_result` always raises.
+class Task(Future[_T_co], asyncio.Task[_T_co]):  # type: ignore[type-var]
+    if sys.version_info >= (3, 12):
+        def __init__(
+            self,
+            coro: _CoroutineLike[_T_co],
+            *,
+            loop: AbstractEventLoop | None = None,
+            name: str | None = None,
+            context: Context | None = None,
+            eager_start: bool = False,
+        ) -> None: ...
+    else:
+        def __init__(
+            self,
+            coro: _CoroutineLike[_T_co],
+            *,
+            loop: AbstractEventLoop | None = None,
+            name: str | None = None,
+            context: Context | None = None,
+        ) -> None: ...
+
+    def __del__(self) -> None: ...
+    def cancel(self, msg: Any | None = None) -> bool: ...
+    def cancelling(self) -> int: ...
+    def get_context(self) -> Context: ...
+    def get_coro(self) -> Coroutine[Any, Any, _T_co]: ...
+    def get_name(self) -> str: ...
+    def get_stack(self, *, limit: int | None = None) -> list[FrameType]: ...
+    def print_stack(self, *, limit: int | None = None, file: TextIO | None = None) -> None: ...
+    def set_exception(self, exception: object, /) -> NoReturn: ...
+    def set_name(self, value: object, /) -> None: ...
+    def set_result(self, result: object, /) -> NoReturn: ...
+    def uncancel(self) -> int: ...
+
+@disjoint_base
+class Server:
+    @property
+    def sockets(self) -> tuple[trsock.TransportSocket, ...]: ...
+    def __init__(
+        self,
+        loop: AbstractEventLoop,
+        sockets: list[socket],
+        protocol_factory: Callable[[], BaseProtocol],
+        ssl_context: SSLContext | None,
+        backlog: int,
+        ssl_handshake_timeout: float | None,
+        ssl_shutdown_timeout: float | None = None,
+    ) -> None: ...
+    def close(self) -> None: ...
+    def get_loop(self) -> AbstractEventLoop: ...
+    def is_serving(self) -> bool: ...
+    async def serve_forever(self) -> None: ...
+    async def start_serving(self) -> None: ...
+    async def wait_closed(self) -> None: ...
+    if sys.version_info >= (3, 13):
+        def abort_clients(self) -> None: ...
+        def close_clients(self) -> None: ...
+
+@disjoint_base
+class EventLoop:
+    slow_callback_duration: float
+    def __init__(self, *, poll_every_turn: bool = False) -> None: ...
+    def __delattr__(self, name: str, /) -> None: ...
+    def __setattr__(self, name: str, value: Any, /) -> None: ...
+
+    # Making, running, stopping and closing.
+    def close(self) -> None: ...
+    def is_closed(self) -> bool: ...
+    def is_running(self) -> bool: ...
+    def run_forever(self) -> None: ...
+    def run_until_complete(self, future: Generator[Any, None, _T] | Awaitable[_T]) -> _T: ...
+    def stop(self) -> None: ...
+
+    # Callbacks and the clock.
+    def call_at(
+        self,
+        when: float,
+        callback: Callable[[*_Ts], object],
+        *args: *_Ts,
+        context: Context | None = None,
+    ) -> TimerHandle: ...
+    def call_later(
+        self,
+        delay: float,
+        callback: Callable[[*_Ts], object],
+        *args: *_Ts,
+        context: Context | None = None,
+    ) -> TimerHandle: ...
+    def call_soon(
+        self,
+        callback: Callable[[*_Ts], object],
+        *args: *_Ts,
+        context: Context | None = None,
+    ) -> Handle: ...
+    def call_soon_threadsafe(
+        self,
+        callback: Callable[[*_Ts], object],
+        *args: *_Ts,
+        context: Context | None = None,
+    ) -> Handle: ...
+    def time(self) -> float: ...
+
+    # Futures, tasks, executors.
+    def create_future(self) -> Future[Any]: ...
+    if sys.version_info >= (3, 14):
+        def create_task(
+            self,
+            coro: _CoroutineLike[_T],
+            *,
+            name: str | None = None,
+            context: Context | None = None,
+            **kwargs: Any,
+        ) -> Task[_T]: ...
+    elif sys.version_info >= (3, 13):
+        # `eager_start` since 3.13.3.
+        def create_task(
+            self,
+            coro: _CoroutineLike[_T],
+            *,
+            name: str | None = None,
+            context: Context | None = None,
+            eager_start: bool | None = None,
+        ) -> Task[_T]: ...
+    else:
+        def create_task(
+            self,
+            coro: _CoroutineLike[_T],
+            *,
+            name: str | None = None,
+            context: Context | None = None,
+        ) -> Task[_T]: ...
+
+    def get_task_factory(self) -> _TaskFactory | None: ...
+    def run_in_executor(
+        self, executor: Executor | None, func: Callable[[*_Ts], _T], *args: *_Ts
+    ) -> Future[_T]: ...
+    # A ThreadPoolExecutor; asyncio's abstract class asks for any.
+    def set_default_executor(self, executor: Executor) -> None: ...
+    def set_task_factory(self, factory: _TaskFactory | None) -> None: ...
+
+    # Watched descriptors and signals.
+    def add_reader(
+        self, fd: FileDescriptorLike, callback: Callable[[*_Ts], Any], *args: *_Ts
+    ) -> None: ...
+    def add_signal_handler(
+        self, sig: int, callback: Callable[[*_Ts], object], *args: *_Ts
+    ) -> None: ...
+    def add_writer(
+        self, fd: FileDescriptorLike, callback: Callable[[*_Ts], Any], *args: *_Ts
+    ) -> None: ...
+    def remove_reader(self, fd: FileDescriptorLike) -> bool: ...
+    def remove_signal_handler(self, sig: int) -> bool: ...
+    def remove_writer(self, fd: FileDescriptorLike) -> bool: ...
+
+    # Debug mode and errors.
+    def get_debug(self) -> bool: ...
+    def get_exception_handler(self) -> _ExceptionHandler | None: ...
+    def set_debug(self, enabled: bool) -> None: ...
+    def set_exception_handler(self, handler: _ExceptionHandler | None) -> None: ...
+
+    # Connections. `create_server` gives an `asyncioxide.Server`; the abstract class names
+    # asyncio's.
+    if sys.version_info >= (3, 12):
+        async def create_connection(
+            self,
+            protocol_factory: Callable[[], _ProtocolT],
+            host: str | None = None,
+            port: int | None = None,
+            *,
+            ssl: bool | SSLContext | None = None,
+            family: int = 0,
+            proto: int = 0,
+            flags: int = 0,
+            sock: socket | None = None,
+            local_addr: tuple[str, int] | None = None,
+            server_hostname: str | None = None,
+            ssl_handshake_timeout: float | None = None,
+            ssl_shutdown_timeout: float | None = None,
+            happy_eyeballs_delay: float | None = None,
+            interleave: int | None = None,
+            all_errors: bool = False,
+        ) -> tuple[Transport, _ProtocolT]: ...
+    else:
+        async def create_connection(
+            self,
+            protocol_factory: Callable[[], _ProtocolT],
+            host: str | None = None,
+            port: int | None = None,
+            *,
+            ssl: bool | SSLContext | None = None,
+            family: int = 0,
+            proto: int = 0,
+            flags: int = 0,
+            sock: socket | None = None,
+            local_addr: tuple[str, int] | None = None,
+            server_hostname: str | None = None,
+            ssl_handshake_timeout: float | None = None,
+            ssl_shutdown_timeout: float | None = None,
+            happy_eyeballs_delay: float | None = None,
+            interleave: int | None = None,
+        ) -> tuple[Transport, _ProtocolT]: ...
+
+    if sys.version_info >= (3, 13):
+        async def create_server(
+            self,
+            protocol_factory: Callable[[], BaseProtocol],
+            host: str | Sequence[str] | None = None,
+            port: int | None = None,
+            *,
+            family: int = 0,
+            flags: int = 1,
+            sock: socket | None = None,
+            backlog: int = 100,
+            ssl: bool | SSLContext | None = None,
+            reuse_address: bool | None = None,
+            reuse_port: bool | None = None,
+            keep_alive: bool | None = None,
+            ssl_handshake_timeout: float | None = None,
+            ssl_shutdown_timeout: float | None = None,
+            start_serving: bool = True,
+        ) -> asyncio.Server: ...
+    else:
+        async def create_server(
+            self,
+            protocol_factory: Callable[[], BaseProtocol],
+            host: str | Sequence[str] | None = None,
+            port: int | None = None,
+            *,
+            family: int = 0,
+            flags: int = 1,
+            sock: socket | None = None,
+            backlog: int = 100,
+            ssl: bool | SSLContext | None = None,
+            reuse_address: bool | None = None,
+            reuse_port: bool | None = None,
+            ssl_handshake_timeout: float | None = None,
+            ssl_shutdown_timeout: float | None = None,
+            start_serving: bool = True,
+        ) -> asyncio.Server: ...
+
+    async def sock_connect(self, sock: socket, address: _Address) -> None: ...
+
+    # Not implemented: each raises NotImplementedError.
+    def connect_accepted_socket(self, *args: Any, **kwargs: Any) -> NoReturn: ...
+    def connect_read_pipe(self, *args: Any, **kwargs: Any) -> NoReturn: ...
+    def connect_write_pipe(self, *args: Any, **kwargs: Any) -> NoReturn: ...
+    def create_datagram_endpoint(self, *args: Any, **kwargs: Any) -> NoReturn: ...
+    def create_unix_connection(self, *args: Any, **kwargs: Any) -> NoReturn: ...
+    def create_unix_server(self, *args: Any, **kwargs: Any) -> NoReturn: ...
+    def sendfile(self, *args: Any, **kwargs: Any) -> NoReturn: ...
+    def sock_accept(self, *args: Any, **kwargs: Any) -> NoReturn: ...
+    def sock_recv(self, *args: Any, **kwargs: Any) -> NoReturn: ...
+    def sock_recv_into(self, *args: Any, **kwargs: Any) -> NoReturn: ...
+    def sock_recvfrom(self, *args: Any, **kwargs: Any) -> NoReturn: ...
+    def sock_recvfrom_into(self, *args: Any, **kwargs: Any) -> NoReturn: ...
+    def sock_sendall(self, *args: Any, **kwargs: Any) -> NoReturn: ...
+    def sock_sendfile(self, *args: Any, **kwargs: Any) -> NoReturn: ...
+    def sock_sendto(self, *args: Any, **kwargs: Any) -> NoReturn: ...
+    def start_tls(self, *args: Any, **kwargs: Any) -> NoReturn: ...
+    def subprocess_exec(self, *args: Any, **kwargs: Any) -> NoReturn: ...
+    def subprocess_shell(self, *args: Any, **kwargs: Any) -> NoReturn: ...

@@ -1,0 +1,492 @@
+"""What of CPython's test.test_asyncio is left out, and why.
+
+The list is the same for every loop. Nothing is on it because a loop fails it: a test is
+here when it cannot tell anything about a loop other than the stock one.
+
+    white-box   drives or asserts private attributes of the stock Python code
+    stock-only  tests a stock class that is neither loop, Task nor Future
+    no-loop     never makes an event loop, so it passes for all of them
+    duplicate   another class runs the same tests; its parameter means nothing here
+    platform    not for Linux
+"""
+
+from __future__ import annotations
+
+from conformance.rules import Rule, rules
+
+WHITE_BOX = "white-box"
+STOCK_ONLY = "stock-only"
+NO_LOOP = "no-loop"
+DUPLICATE = "duplicate"
+PLATFORM = "platform"
+
+MODULES: list[Rule] = [
+    *rules(PLATFORM, "Windows only", "test_windows_events", "*"),
+    *rules(PLATFORM, "Windows only", "test_windows_utils", "*"),
+    *rules(
+        STOCK_ONLY,
+        "drives proactor_events.py, the transports for Windows, with mocks",
+        "test_proactor_events",
+        "*",
+    ),
+    *rules(
+        WHITE_BOX,
+        "drives selector_events.py with a mock selector, mock sockets and the loop's table of fds",
+        "test_selector_events",
+        "*",
+    ),
+    *rules(NO_LOOP, "abstract transports and _FlowControlMixin", "test_transports", "*"),
+    *rules(NO_LOOP, "abstract protocols", "test_protocols", "*"),
+    *rules(NO_LOOP, "formats what a debugger read", "test_tools", "*", since=(3, 14)),
+]
+
+_BASE_EVENTS: list[Rule] = [
+    *rules(WHITE_BOX, "base_events._ipaddr_info()", "test_base_events", "BaseEventTests.*"),
+    *rules(WHITE_BOX, "base_events._set_nodelay()", "test_base_events", "TestSelectorUtils.*"),
+    *rules(
+        WHITE_BOX,
+        "BaseSelectorEventLoop._sock_sendfile_native and _fallback; test_sendfile has the rest",
+        "test_base_events",
+        "BaseLoopSockSendfileTests.*",
+    ),
+    *rules(
+        WHITE_BOX,
+        "the abstract methods of BaseEventLoop that make transports and wait",
+        "test_base_events",
+        "BaseEventLoopTests.test_not_implemented",
+    ),
+    *rules(
+        WHITE_BOX,
+        "reads or fills loop._ready, _scheduled and _timer_cancelled_count",
+        "test_base_events",
+        """
+        BaseEventLoopTests.test__add_callback_*
+        BaseEventLoopTests.test__run_once*
+        BaseEventLoopTests.test_call_soon
+        BaseEventLoopTests.test_call_later
+        """,
+    ),
+    *rules(
+        WHITE_BOX,
+        "finds the executor in loop._default_executor",
+        "test_base_events",
+        "BaseEventLoopTests.test_set_default_executor",
+    ),
+    *rules(
+        WHITE_BOX,
+        "asserts what a mock in loop._selector was called with, or returns events from it",
+        "test_base_events",
+        """
+        BaseEventLoopTests.test_run_forever_pre_stopped
+        BaseEventLoopTests.test_single_selecter_event_callback_after_stopping
+        """,
+    ),
+    *rules(
+        WHITE_BOX,
+        "builds a loop of its own from _run_forever_setup, _run_once and _run_forever_cleanup",
+        "test_base_events",
+        "BaseEventLoopTests.test_custom_run_forever_integration",
+        since=(3, 13),
+    ),
+    *rules(
+        NO_LOOP,
+        "other interpreters with the stock loop",
+        "test_base_events",
+        "BaseEventLoopTests.test_env_var_debug",
+    ),
+    *rules(
+        WHITE_BOX,
+        "replaces asyncio.base_events.socket by a mock, which only that module can see",
+        "test_base_events",
+        """
+        BaseEventLoopWithSelectorTests.test_create_connection_multiple_errors
+        BaseEventLoopWithSelectorTests.test_create_connection_timeout
+        BaseEventLoopWithSelectorTests.test_create_connection_multiple_errors_local_addr
+        BaseEventLoopWithSelectorTests.test_create_connection_ipv6_scope
+        BaseEventLoopWithSelectorTests.test_create_connection_ip_addr
+        BaseEventLoopWithSelectorTests.test_create_connection_no_inet_pton
+        BaseEventLoopWithSelectorTests.test_create_connection_service_name
+        BaseEventLoopWithSelectorTests.test_create_connection_bluetooth
+        BaseEventLoopWithSelectorTests.test_create_server_nosoreuseport
+        BaseEventLoopWithSelectorTests.test_create_server_soreuseport_only_defined
+        BaseEventLoopWithSelectorTests.test_create_server_cant_bind
+        BaseEventLoopWithSelectorTests.test_create_datagram_endpoint_no_addrinfo
+        BaseEventLoopWithSelectorTests.test_create_datagram_endpoint_socket_err
+        BaseEventLoopWithSelectorTests.test_create_datagram_endpoint_setblk_err
+        BaseEventLoopWithSelectorTests.test_create_datagram_endpoint_cant_bind
+        BaseEventLoopWithSelectorTests.test_create_datagram_endpoint_nosoreuseport
+        BaseEventLoopWithSelectorTests.test_create_datagram_endpoint_ip_addr
+        """,
+    ),
+    *rules(
+        WHITE_BOX,
+        "puts mocks in place of the loop's own getaddrinfo and sock_connect, and relies on "
+        "the other methods to call them through the loop",
+        "test_base_events",
+        """
+        BaseEventLoopWithSelectorTests.test_create_connection_no_getaddrinfo
+        BaseEventLoopWithSelectorTests.test_create_connection_connect_err
+        BaseEventLoopWithSelectorTests.test_create_connection_multiple
+        BaseEventLoopWithSelectorTests.test_create_connection_no_local_addr
+        BaseEventLoopWithSelectorTests.test_create_server_empty_host
+        BaseEventLoopWithSelectorTests.test_create_server_no_getaddrinfo
+        BaseEventLoopWithSelectorTests.test_create_datagram_endpoint_allow_broadcast
+        BaseEventLoopWithSelectorTests.test_create_datagram_endpoint_connect_err
+        """,
+    ),
+    *rules(
+        WHITE_BOX,
+        "replaces asyncio.base_events.socket by a mock, which only that module can see",
+        "test_base_events",
+        """
+        BaseEventLoopWithSelectorTests.test_create_connection_happy_eyeballs_empty_exceptions
+        BaseEventLoopWithSelectorTests.test_create_connection_transport_error_closes_sock
+        """,
+        certain=False,
+    ),
+    *rules(
+        WHITE_BOX,
+        "puts a mock in place of the loop's own sock_connect",
+        "test_base_events",
+        "BaseEventLoopWithSelectorTests.test_create_connection_connect_non_os_err_close_err",
+        certain=False,
+    ),
+    *rules(
+        WHITE_BOX,
+        "a mock in loop._make_ssl_transport",
+        "test_base_events",
+        "BaseEventLoopWithSelectorTests.test_create_connection_ssl_server_hostname_default",
+    ),
+    *rules(
+        WHITE_BOX,
+        "reads transport._sock",
+        "test_base_events",
+        "BaseEventLoopWithSelectorTests.test_create_datagram_endpoint_sock_unix",
+    ),
+    *rules(
+        WHITE_BOX,
+        "calls loop._accept_connection()",
+        "test_base_events",
+        "BaseEventLoopWithSelectorTests.test_accept_connection_*",
+    ),
+]
+
+_EVENTS: list[Rule] = [
+    *rules(
+        DUPLICATE,
+        "EPollEventLoopTests with another selector",
+        "test_events",
+        "PollEventLoopTests.*",
+        "SelectEventLoopTests.*",
+    ),
+    *rules(
+        WHITE_BOX,
+        "counts the calls of loop._run_once",
+        "test_events",
+        "EPollEventLoopTests.test_timeout_rounding",
+    ),
+    *rules(
+        WHITE_BOX,
+        "mocks in loop._start_serving, _stop_serving and asyncio.base_events.socket",
+        "test_events",
+        "EPollEventLoopTests.test_create_server_multiple_hosts_ipv[46]",
+    ),
+    *rules(
+        WHITE_BOX,
+        "ends with loop._stop_serving()",
+        "test_events",
+        "EPollEventLoopTests.test_prompt_cancellation",
+    ),
+    *rules(
+        WHITE_BOX,
+        "assigns transport._pipe",
+        "test_events",
+        "EPollEventLoopTests.test_unclosed_pipe_transport",
+    ),
+    *rules(
+        NO_LOOP,
+        "a stock Handle over a mock loop",
+        "test_events",
+        """
+        HandleTests.test_callback_with_exception
+        HandleTests.test_coroutine_like_object_debug_formatting
+        HandleTests.test_handle
+        HandleTests.test_handle_repr
+        HandleTests.test_handle_repr_debug
+        HandleTests.test_handle_weakref
+        """,
+    ),
+    *rules(NO_LOOP, "a stock TimerHandle over a mock loop", "test_events", "TimerTests.*"),
+    *rules(
+        NO_LOOP,
+        "the methods of abstract classes raise NotImplementedError",
+        "test_events",
+        "AbstractEventLoopTests.*",
+        "TestAbstractServer.*",
+    ),
+    *rules(NO_LOOP, "stock policies; loops are made and closed", "test_events", "PolicyTests.*"),
+    *rules(
+        STOCK_ONLY,
+        "the pure-Python get_running_loop() and Task in place of asyncio's",
+        "test_events",
+        "TestPyGetEventLoop.*",
+    ),
+]
+
+_TASKS: list[Rule] = [
+    *rules(
+        WHITE_BOX,
+        "a mock in BaseEventLoop.call_exception_handler",
+        "test_tasks",
+        "*GatherTests.test_issue46672",
+    ),
+    *rules(
+        STOCK_ONLY,
+        "functions that register any object, with mocks",
+        "test_tasks",
+        "CIntrospectionTests.*",
+        "PyIntrospectionTests.*",
+    ),
+    *rules(NO_LOOP, "relations of the stock classes", "test_tasks", "GenericTaskTests.*"),
+    *rules(
+        STOCK_ONLY,
+        "another interpreter, with _asyncio._swap_current_task()",
+        "test_eager_task_factory",
+        "*EagerTaskFactoryLoopTests.test_issue105987",
+    ),
+    *rules(
+        STOCK_ONLY,
+        "the pure-Python Task and current_task() in place of asyncio's; a loop that makes "
+        "its own tasks is not seen by them",
+        "test_free_threading",
+        "TestPyFreeThreading.*",
+        "TestEagerPyFreeThreading.*",
+    ),
+    *rules(
+        STOCK_ONLY,
+        "the pure-Python Task and call graph in place of asyncio's; a loop that makes its "
+        "own tasks is not seen by them",
+        "test_graph",
+        "TestCallStackPy.*",
+    ),
+]
+
+_STREAMS: list[Rule] = [
+    *rules(NO_LOOP, "a mock loop", "test_runners", "RunnerTests.test_custom_factory"),
+    *rules(
+        WHITE_BOX,
+        "calls Server._attach() and _detach() by hand",
+        "test_server",
+        "TestServer2.test_wait_closed_*",
+        since=(3, 12),
+        before=(3, 13),
+    ),
+    *rules(PLATFORM, "Windows only", "test_server", "ProactorStartServerTests.*"),
+    *rules(PLATFORM, "Windows only", "test_buffered_proto", "BufferedProtocolProactorTests.*"),
+    *rules(PLATFORM, "Windows only", "test_sslproto", "ProactorStartTLSTests.*"),
+    *rules(
+        STOCK_ONLY,
+        "drives sslproto.SSLProtocol with mock transports",
+        "test_sslproto",
+        "SslProtoHandshakeTests.*",
+    ),
+    *rules(
+        STOCK_ONLY,
+        "protocols._feed_data_to_buffered_proto()",
+        "test_sslproto",
+        "SelectorStartTLSTests.test_buf_feed_data",
+    ),
+    *rules(
+        WHITE_BOX,
+        "reads writer.transport._ssl_protocol",
+        "test_ssl",
+        "TestSSL.test_flush_before_shutdown",
+    ),
+    *rules(
+        WHITE_BOX,
+        "calls writer.transport._test__append_write_backlog()",
+        "test_ssl",
+        "TestSSL.test_remote_shutdown_receives_trailing_data",
+    ),
+    *rules(
+        WHITE_BOX,
+        "reads writer.transport._ssl_protocol and swaps the socket below it",
+        "test_ssl",
+        "TestSSL.test_remote_shutdown_receives_trailing_data_on_slow_socket",
+        certain=False,
+    ),
+    *rules(
+        WHITE_BOX,
+        "patches sslproto.SSLProtocol",
+        "test_sslproto",
+        "SelectorStartTLSTests.test_create_connection_ssl_failed_certificate_no_cycles",
+        certain=False,
+    ),
+    *rules(
+        WHITE_BOX,
+        "assigns loop._sendfile_native",
+        "test_sendfile",
+        """
+        EPollEventLoopTests.test_sendfile_force_*
+        EPollEventLoopTests.test_sendfile_fallback_close_peer_in_the_middle_of_receiving
+        """,
+    ),
+    *rules(
+        WHITE_BOX,
+        "assigns transport._sendfile_compatible",
+        "test_sendfile",
+        "EPollEventLoopTests.test_sendfile_no_fallback_for_fallback_transport",
+    ),
+    *rules(
+        DUPLICATE,
+        "EPollEventLoopTests with another selector",
+        "test_sendfile",
+        "PollEventLoopTests.*",
+        "SelectEventLoopTests.*",
+    ),
+    *rules(
+        DUPLICATE,
+        "EPollEventLoopTests with another selector",
+        "test_sock_lowlevel",
+        "PollEventLoopTests.*",
+        "SelectEventLoopTests.*",
+    ),
+]
+
+_SUBPROCESS: list[Rule] = [
+    *rules(
+        STOCK_ONLY,
+        "drives BaseSubprocessTransport with a mock process",
+        "test_subprocess",
+        "SubprocessTransportTests.*",
+    ),
+    *rules(
+        DUPLICATE,
+        "SubprocessThreadedWatcherTests with another stock child watcher",
+        "test_subprocess",
+        "SubprocessSafeWatcherTests.*",
+        "SubprocessFastWatcherTests.*",
+        before=(3, 14),
+    ),
+    *rules(
+        DUPLICATE,
+        "SubprocessThreadedWatcherTests with another stock child watcher",
+        "test_subprocess",
+        "SubprocessPidfdWatcherTests.*",
+    ),
+    *rules(
+        DUPLICATE,
+        "SubprocessThreadedWatcherTests with another stock child watcher",
+        "test_subprocess",
+        "SubprocessMultiLoopWatcherTests.*",
+        before=(3, 12),
+    ),
+    *rules(
+        STOCK_ONLY,
+        "a stock child watcher warns that it is deprecated",
+        "test_subprocess",
+        "MultiLoopChildWatcherTests.*",
+        since=(3, 12),
+        before=(3, 14),
+    ),
+    *rules(
+        STOCK_ONLY,
+        "asserts what a mock child watcher was called with, or sets one",
+        "test_subprocess",
+        "GenericWatcherTests.test_create_subprocess_fails_with_inactive_watcher",
+        before=(3, 14),
+    ),
+    *rules(
+        STOCK_ONLY,
+        "asserts what a mock child watcher was called with, or sets one",
+        "test_subprocess",
+        "GenericWatcherTests.test_create_subprocess_with_pidfd",
+        since=(3, 12),
+        before=(3, 14),
+    ),
+    *rules(
+        WHITE_BOX,
+        "reads loop._watcher",
+        "test_subprocess",
+        "SubprocessThreadedWatcherTests.test_watcher_implementation",
+        since=(3, 14),
+    ),
+    *rules(
+        WHITE_BOX,
+        "reads loop._watcher",
+        "test_subprocess",
+        "SubprocessThreadedWatcherTests.test_pid_not_reaped_before_exit_published",
+        certain=False,
+    ),
+    *rules(
+        WHITE_BOX,
+        "a mock in subprocess.Popen",
+        "test_subprocess",
+        "SubprocessThreadedWatcherTests.test_popen_error*",
+    ),
+    *rules(
+        WHITE_BOX,
+        "puts mocks in place of a pipe transport's methods",
+        "test_subprocess",
+        "SubprocessThreadedWatcherTests.test_pause_reading",
+    ),
+    *rules(
+        WHITE_BOX,
+        "patches the transport class, or reads the watcher's table of callbacks",
+        "test_subprocess",
+        "SubprocessThreadedWatcherTests.test_close_kill_running",
+        "SubprocessThreadedWatcherTests.test_close_dont_kill_finished",
+    ),
+]
+
+_UNIX_EVENTS: list[Rule] = [
+    *rules(
+        WHITE_BOX,
+        "a mock in asyncio.unix_events.signal, loop._signal_handlers or _handle_signal; "
+        "test_events has the public methods",
+        "test_unix_events",
+        """
+        SelectorEventLoopSignalTests.test_check_signal
+        SelectorEventLoopSignalTests.test_close*
+        SelectorEventLoopSignalTests.test_handle_signal_*
+        SelectorEventLoopSignalTests.test_remove_signal_handler*
+        SelectorEventLoopSignalTests.test_add_signal_handler
+        SelectorEventLoopSignalTests.test_add_signal_handler_setup_error
+        SelectorEventLoopSignalTests.test_add_signal_handler_install_error*
+        """,
+    ),
+    *rules(
+        WHITE_BOX,
+        "a mock in asyncio.unix_events.socket",
+        "test_unix_events",
+        "SelectorEventLoopUnixSocketTests.test_create_unix_server_bind_error",
+    ),
+    *rules(
+        WHITE_BOX,
+        "loop._sock_sendfile_native and loop._selector; test_sendfile has the public method",
+        "test_unix_events",
+        "SelectorEventLoopUnixSockSendfileTests.*",
+    ),
+    *rules(
+        STOCK_ONLY,
+        "drives the stock pipe transports with mocks",
+        "test_unix_events",
+        "UnixReadPipeTransportTests.*",
+        "UnixWritePipeTransportTests.*",
+    ),
+    *rules(
+        STOCK_ONLY,
+        "stock child watchers, mostly with mocks",
+        "test_unix_events",
+        "*ChildWatcherTests.*",
+    ),
+    *rules(
+        STOCK_ONLY,
+        "how the stock policy handles child watchers",
+        "test_unix_events",
+        "PolicyTests.*",
+        before=(3, 14),
+    ),
+]
+
+TESTS: list[Rule] = [*_BASE_EVENTS, *_EVENTS, *_TASKS, *_STREAMS, *_SUBPROCESS, *_UNIX_EVENTS]

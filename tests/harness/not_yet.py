@@ -1,0 +1,27 @@
+"""The loop's methods of later work, and arguments that asyncio would take."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+NOT_YET: dict[str, tuple[Any, ...]] = {
+    "create_unix_connection": (asyncio.Protocol, "/nowhere"),
+    "create_unix_server": (asyncio.Protocol, "/nowhere"),
+    "create_datagram_endpoint": (asyncio.DatagramProtocol, ("127.0.0.1", 0)),
+    "connect_accepted_socket": (asyncio.Protocol, None),
+    "connect_read_pipe": (asyncio.Protocol, None),
+    "connect_write_pipe": (asyncio.Protocol, None),
+    "subprocess_exec": (asyncio.SubprocessProtocol, "true"),
+    "subprocess_shell": (asyncio.SubprocessProtocol, "true"),
+    "sendfile": (None, None),
+    "start_tls": (None, None, None),
+    "sock_accept": (None,),
+    "sock_recv": (None, 1),
+    "sock_recv_into": (None, bytearray(1)),
+    "sock_recvfrom": (None, 1),
+    "sock_recvfrom_into": (None, bytearray(1)),
+    "sock_sendall": (None, b"x"),
+    "sock_sendfile": (None, None),
+    "sock_sendto": (None, b"x", ("127.0.0.1", 1)),
+}

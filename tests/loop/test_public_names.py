@@ -1,0 +1,89 @@
+"""What `import asyncioxide` offers, and that it changes nothing of asyncio's."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+
+import pytest
+from harness.child import run_child
+
+pytestmark = pytest.mark.only("asyncioxide")
+
+
+def test_the_names_are_there(loop_kind):
+    import asyncioxide
+
+    for name in (
+        "run",
+        "new_event_loop",
+        "EventLoop",
+        "EventLoopPolicy",
+        "Future",
+        "Task",
+        "Handle",
+        "TimerHandle",
+        "Server",
+        "sleep",
+    ):
+        assert callable(getattr(asyncioxide, name))
+    assert isinstance(asyncioxide.__version__, str)
+
+
+def test_new_event_loop_makes_event_loops(loop):
+    import asyncioxide
+
+    assert type(loop) is asyncioxide.EventLoop
+    assert isinstance(loop, asyncio.AbstractEventLoop)
+    assert issubclass(asyncioxide.EventLoop, asyncio.AbstractEventLoop)
+    second = asyncioxide.EventLoop()
+    second.close()
+
+
+@pytest.mark.parametrize("poll", [True, False])
+def test_polling_every_turn_can_be_asked_for(loop_kind, poll):
+    import asyncioxide
+
+    made = asyncioxide.new_event_loop(poll_every_turn=poll)
+    assert made.run_until_complete(asyncioxide.sleep(0, "ran")) == "ran"
+    made.close()
+
+
+def test_unknown_options_are_refused(loop_kind):
+    import asyncioxide
+
+    with pytest.raises(TypeError):
+        asyncioxide.new_event_loop(wrong=True)
+
+
+def test_run_has_asyncios_parameters(loop_kind):
+    import asyncioxide
+
+    assert list(inspect.signature(asyncioxide.run).parameters) == ["main", "debug"]
+
+
+def test_importing_it_changes_nothing_in_asyncio(loop_kind):
+    program = """
+        import importlib, pkgutil
+
+        modules = [asyncio]
+        for found in pkgutil.iter_modules(asyncio.__path__, "asyncio."):
+            if "windows" not in found.name and "proactor" not in found.name:
+                if not found.name.endswith(("__main__", "tools")):
+                    modules.append(importlib.import_module(found.name))
+
+        def state():
+            owners = [*modules, asyncio.Task, asyncio.Future, asyncio.BaseEventLoop]
+            return {
+                (owner.__name__, name): id(value)
+                for owner in owners
+                for name, value in vars(owner).items()
+            }
+
+        before = state()
+        import asyncioxide
+        after = state()
+        print([key for key in before.keys() | after.keys() if before.get(key) != after.get(key)])
+    """
+    child = run_child("asyncio", program)
+    assert (child.stdout.strip(), child.stderr) == ("[]", "")
