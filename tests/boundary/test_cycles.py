@@ -318,6 +318,14 @@ def keep_in_cancelled_timers(loop, witness):
     witness.timer.cancel()
 
 
+def keep_in_handle(loop, witness):
+    witness.handle = loop.call_soon(witness, witness)
+
+
+def keep_in_timer_handle(loop, witness):
+    witness.timer = loop.call_later(3600, witness, witness)
+
+
 def keep_in_exception_handler(loop, witness):
     loop.set_exception_handler(witness)
 
@@ -353,6 +361,8 @@ KEEPERS = [
     keep_in_ready_queue,
     keep_in_timers,
     keep_in_cancelled_timers,
+    keep_in_handle,
+    keep_in_timer_handle,
     keep_in_exception_handler,
     keep_in_task_factory,
     keep_in_attributes,
@@ -387,6 +397,18 @@ class TestLoops:
         assert [ref() for ref in alive] == [None, None]
         for end in sockets:
             end.close()
+
+    @pytest.mark.parametrize("keep", [keep_in_handle, keep_in_timer_handle])
+    def test_a_handle_made_while_the_loop_ran(self, names, keep):
+        loop, witness = names.new_event_loop(), Witness()
+        loop.call_soon(loop.stop)
+        loop.call_soon(keep, loop, witness)
+        loop.run_forever()
+        alive = [close_circle(witness, loop), weakref.ref(loop)]
+        del loop, witness
+        assert unclosed_at_collection() == {"event loop"}
+        gc.collect()
+        assert [ref() for ref in alive] == [None, None]
 
     def test_a_task_that_has_not_begun(self, names):
         loop, witness = names.new_event_loop(), Witness()

@@ -123,9 +123,9 @@ fn require_wakeup(this: &Ref<EventLoopData>) -> Outcome<()> {
 fn let_the_interpreter_handle(signal: &Obj) -> pyo3::PyResult<()> {
     let py = signal.py();
     let module = imports::signal(py).bind();
-    let nothing = py
-        .import("asyncio.unix_events")?
-        .getattr("_sighandler_noop")?;
+    let nothing = imports::unix_events(py)
+        .bind()
+        .getattr(intern!(py, "_sighandler_noop"))?;
     module.call_method1(intern!(py, "signal"), (signal.bind(), nothing))?;
     // SA_RESTART keeps system calls elsewhere in the program from failing with EINTR.
     module.call_method1(intern!(py, "siginterrupt"), (signal.bind(), false))?;

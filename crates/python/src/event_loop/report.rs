@@ -4,7 +4,8 @@ use pyo3::intern;
 
 use super::core::EventLoopData;
 use crate::handle::handle::{self, Arguments, HandleData};
-use crate::handle::schedule::{Entry, report_callback};
+use crate::handle::report::callback_failed;
+use crate::handle::schedule::Entry;
 use crate::py::call;
 use crate::py::errors::Outcome;
 use crate::py::imports;
@@ -59,7 +60,13 @@ fn typed_handle_of(this: &Ref<EventLoopData>, entry: &Entry) -> Outcome<Option<R
                 Some(&typed.context()?),
             )?
         }
-        Entry::Fired(..) => return Ok(None),
+        Entry::Fired(source, _) => {
+            let Some(transport) = source.transport() else {
+                return Ok(None);
+            };
+            let callback = call::attr(&transport, intern!(this.py(), "_read_ready"))?;
+            handle::make(scheduler, &callback, Arguments::None, None)?
+        }
     };
     Ok(Some(made))
 }
@@ -70,7 +77,7 @@ fn typed_handle_of(this: &Ref<EventLoopData>, entry: &Entry) -> Outcome<Option<R
 /// What the exception handler raises: KeyboardInterrupt and SystemExit.
 pub fn entry_failed(this: &Ref<EventLoopData>, entry: &Entry, exception: &Obj) -> Outcome<()> {
     match typed_handle_of(this, entry)? {
-        Some(handle) => report_callback(&handle, exception),
+        Some(handle) => callback_failed(&handle, exception),
         None => {
             let py = this.py();
             let report = pyo3::types::PyDict::new(py);

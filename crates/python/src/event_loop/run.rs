@@ -36,8 +36,12 @@ pub fn run_forever(this: &Ref<EventLoopData>) -> Outcome<()> {
     // Inside `attach`, PyO3 knows that this thread is attached and drops its own references at once.
     let result = Python::attach(|py| guard(py, || turns(this, &driver)));
     let exception = result.err().map(|raised| raised.take(py));
+    if let Err(raised) = send_gathered(this) {
+        raised.unraisable(py, Some(this.as_obj()));
+    }
     this.own.stopping.set(false);
     this.base.set_phase(Phase::Idle);
+    this.base.track_queued();
     let restored = current::withdraw(this.upcast()).and_then(|()| hooks::restore(this, installed));
     match exception {
         Some(exception) => {
@@ -79,9 +83,7 @@ fn turn(this: &Ref<EventLoopData>, driver: &LoopDriver, is_first: bool) -> Outco
     }
     collect_due(this, driver);
     run_ready(this, driver)?;
-    if scheduler.turn.has_gathered() {
-        send_gathered(this)?;
-    }
+    send_gathered(this)?;
     driver
         .finish_turn()
         .map_err(|error| Raised::os_error(this.py(), &error))
@@ -158,8 +160,12 @@ fn run_ready(this: &Ref<EventLoopData>, driver: &LoopDriver) -> Outcome<()> {
 }
 
 /// Sends what transports gathered in this turn. What that makes others gather leaves now too: the loop may wait next.
+#[inline]
 fn send_gathered(this: &Ref<EventLoopData>) -> Outcome<()> {
     let scheduler = this.upcast();
+    if !scheduler.turn.has_gathered() {
+        return Ok(());
+    }
     current::withdraw(scheduler)?;
     while scheduler.turn.has_gathered() {
         for source in scheduler.turn.take_gathered() {

@@ -21,6 +21,7 @@ use crate::py::imports;
 use crate::py::instance::{Payload, Ref, TypeSlot, WeakList};
 use crate::py::object::Obj;
 use crate::py::slots::TypeBuilder;
+use crate::py::version::PY_3_12;
 
 static TYPE: TypeSlot = TypeSlot::new();
 
@@ -250,7 +251,8 @@ pub fn make(
 }
 
 /// The same for a handle that goes into a queue of the loop, which answers for it to the collector: tens of thousands of
-/// queued handles cost the collector nothing. It is tracked when it leaves the queue and somebody else still holds it.
+/// queued handles cost the collector nothing. It is tracked when it leaves the queue, or the loop stops, and somebody else
+/// still holds it.
 ///
 /// # Errors
 /// `MemoryError`, and in debug mode what `remember_source` raises.
@@ -268,6 +270,9 @@ pub fn make_queued(
     };
     let fields = HandleData::new(scheduler.clone(), callback.clone(), arguments, context);
     let handle = Ref::alloc_untracked(py, fields, Some(&scheduler.pools.handles))?;
+    if !scheduler.is_running() {
+        handle.track();
+    }
     if scheduler.is_debug() {
         handle.remember_source(py)?;
     }
@@ -412,7 +417,7 @@ fn run_method(this: &Ref<HandleData>) -> Outcome {
         if crate::py::errors::leaves_the_loop(&exception) {
             return Err(Raised::raise(exception));
         }
-        super::schedule::report_callback(this, &exception)?;
+        super::report::callback_failed(this, &exception)?;
     }
     Ok(Obj::none(py))
 }
@@ -437,8 +442,12 @@ pub fn build(py: Python<'_>) -> Outcome {
     .method0(c"cancelled", c"cancelled($self, /)\n--\n\nWhether cancel() was called.", |this| {
         Ok(Obj::bool(this.py(), this.is_cancelled()))
     })
-    .method0(c"get_context", c"get_context($self, /)\n--\n\nThe context the callback runs in.", |this| {
-        or_none(this.py(), this.context.get())
+    .when(PY_3_12, |builder| {
+        builder.method0(
+            c"get_context",
+            c"get_context($self, /)\n--\n\nThe context the callback runs in.",
+            |this| or_none(this.py(), this.context.get()),
+        )
     })
     .method0(c"_repr_info", c"_repr_info($self, /)\n--\n\nThe words of the repr.", |this| {
         let py = this.py();

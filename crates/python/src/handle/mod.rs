@@ -1,7 +1,8 @@
 //! Handles, and what everything above may do with a loop's queues.
 //!
 //! `handle.rs` and `timer_handle.rs` are asyncio's `Handle` and `TimerHandle`; `schedule.rs` is the loop as futures and
-//! tasks see it, `turn.rs` what transports share in a turn; `action.rs` makes a Rust closure callable from Python.
+//! tasks see it, `turn.rs` what transports share in a turn; `report.rs` tells of callbacks that failed; `action.rs` makes
+//! a Rust closure callable from Python.
 
 pub mod action;
 #[expect(
@@ -9,6 +10,7 @@ pub mod action;
     reason = "the folder is the subject, the file its type"
 )]
 pub mod handle;
+pub mod report;
 pub mod schedule;
 pub mod timer_handle;
 pub mod turn;

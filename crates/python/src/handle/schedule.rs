@@ -8,7 +8,6 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use pyo3::types::PyAnyMethods;
 use pyo3::{Python, intern};
 use reactor::driver::Driver;
 use reactor::poll::{Event, Interest, Token};
@@ -16,7 +15,7 @@ use reactor::queue::Ready;
 use reactor::sys::Fd;
 use reactor::time::{Expiry, Monotonic, deadline_ns};
 
-use super::handle::{self, Arguments, HandleData};
+use super::handle::{self, HandleData};
 use super::timer_handle::{self, TimerHandleData};
 use super::turn::Turn;
 use crate::py::call;
@@ -25,12 +24,10 @@ use crate::py::context;
 use crate::py::errors::{Outcome, Raised};
 use crate::py::freelist::FreeList;
 use crate::py::gc::Visitor;
-use crate::py::imports;
 use crate::py::instance::{Payload, Ref, TypeSlot};
 use crate::py::object::Obj;
 use crate::py::slots::TypeBuilder;
 use crate::py::thread;
-use crate::py::version::PY_3_13;
 
 static TYPE: TypeSlot = TypeSlot::new();
 
@@ -309,6 +306,23 @@ impl Scheduler {
         self.phase.set(phase);
     }
 
+    /// The loop stops. It may be dropped now without being closed, in a cycle with a handle that waits in its queues and
+    /// that somebody holds.
+    pub fn track_queued(&self) {
+        for entry in self.ready.borrow().iter() {
+            if let Entry::Handle(handle) = entry {
+                handle::leave_queue(handle);
+            }
+        }
+        if let Some(driver) = self.driver() {
+            let track = &mut |due: &Due| match due {
+                Due::Timer(timer) => handle::leave_queue(timer.upcast()),
+                Due::Called(handle) => handle::leave_queue(handle),
+            };
+            driver.visit(track, &mut |_| {});
+        }
+    }
+
     /// Whether the loop runs, on any thread.
     pub fn is_running(&self) -> bool {
         matches!(self.phase.get(), Phase::Running(_))
@@ -520,55 +534,6 @@ pub fn call_soon(
 #[inline]
 pub fn run_callback(callback: &Obj, future: &Obj, context: &Obj) -> Outcome<()> {
     context::run_in(context, || call::call(callback, [future])).map(drop)
-}
-
-/// Tells the loop's exception handler about a callback that failed (`Handle._run`).
-///
-/// # Errors
-/// What `call_exception_handler` raises: KeyboardInterrupt and SystemExit.
-pub fn report_callback(handle: &Ref<HandleData>, exception: &Obj) -> Outcome<()> {
-    let py = exception.py();
-    let Some(scheduler) = handle.scheduler() else {
-        return Ok(());
-    };
-    let callback = handle.callback().unwrap_or_else(|| Obj::none(py));
-    let text = format_callback(&scheduler, &callback, &handle.arguments())?;
-    let report = pyo3::types::PyDict::new(py);
-    report.set_item(
-        intern!(py, "message"),
-        format!("Exception in callback {}", text.bind()),
-    )?;
-    report.set_item(intern!(py, "exception"), exception.bind())?;
-    report.set_item(intern!(py, "handle"), handle.as_obj().bind())?;
-    if let Some(stack) = handle.source_traceback() {
-        report.set_item(intern!(py, "source_traceback"), stack.bind())?;
-    }
-    let report = Obj::from(report);
-    call::method(
-        scheduler.as_obj(),
-        intern!(py, "call_exception_handler"),
-        [&report],
-    )?;
-    Ok(())
-}
-
-/// `format_helpers._format_callback_source`, with the `debug` argument where this Python has it.
-fn format_callback(scheduler: &Ref<Scheduler>, callback: &Obj, arguments: &Arguments) -> Outcome {
-    let py = callback.py();
-    let format = call::attr(
-        imports::format_helpers(py),
-        intern!(py, "_format_callback_source"),
-    )?;
-    let arguments = arguments.tuple(py)?;
-    if PY_3_13 {
-        let debug = Obj::bool(py, scheduler.is_debug());
-        return call::call_keywords(
-            &format,
-            [callback, &arguments, &debug],
-            &[intern!(py, "debug")],
-        );
-    }
-    call::call(&format, [callback, &arguments])
 }
 
 /// Builds the type.

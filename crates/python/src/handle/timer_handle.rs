@@ -94,6 +94,9 @@ pub fn schedule(
         },
     };
     let timer = Ref::alloc_untracked(py, fields, Some(&scheduler.pools.timers))?;
+    if !scheduler.is_running() {
+        timer.track();
+    }
     if scheduler.is_debug() {
         timer.base.remember_source(py)?;
     }

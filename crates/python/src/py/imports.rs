@@ -76,6 +76,8 @@ imports! {
     constants = "asyncio.constants";
     /// the module `asyncio.selector_events`
     selector_events = "asyncio.selector_events";
+    /// the module `asyncio.unix_events`
+    unix_events = "asyncio.unix_events";
     /// the module `asyncio.trsock`
     trsock = "asyncio.trsock";
     /// the `asyncio` logger
