@@ -1,6 +1,6 @@
 //! Addresses for `create_connection` and `create_server`: literal ones at once, names through `loop.getaddrinfo`.
 
-use pyo3::types::{PyAnyMethods, PyList};
+use pyo3::types::{PyAnyMethods, PyList, PySlice};
 use pyo3::{Python, intern};
 
 use crate::event_loop::core::EventLoopData;
@@ -54,11 +54,10 @@ pub async fn resolve(
 /// # Errors
 /// What iterating raises.
 pub fn kept(co: &Co, items: &Obj) -> Outcome<Vec<Kept>> {
-    let mut all = Vec::new();
-    for item in items.bind().try_iter()? {
-        all.push(co.keep(Obj::from(item?)));
-    }
-    Ok(all)
+    Ok(self::items(items)?
+        .into_iter()
+        .map(|item| co.keep(item))
+        .collect())
 }
 
 /// Resolves a literal address, or asks `loop.getaddrinfo`.
@@ -71,16 +70,13 @@ pub fn begin(
     hints: &Hints<'_>,
 ) -> Outcome<Resolution> {
     let py = address.py();
-    let parts: Vec<Obj> = address
-        .bind()
-        .try_iter()?
-        .map(|part| part.map(Obj::from))
-        .collect::<Result<_, _>>()?;
-    let [host, port, rest @ ..] = parts.as_slice() else {
-        let count = parts.len();
+    let ends = items(&sliced(address, 0, 2)?)?;
+    let [host, port] = ends.as_slice() else {
+        let count = ends.len();
         let text = format!("not enough values to unpack (expected 2, got {count})");
         return Err(Raised::value_error(py, text));
     };
+    let rest = items(&sliced(address, 2, isize::MAX)?)?;
     let type_ = stream_type(py)?;
     let protocol = match hints.protocol {
         Some(protocol) => protocol.get(),
@@ -94,7 +90,7 @@ pub fn begin(
         type_.clone(),
         protocol.clone(),
     ];
-    arguments.extend_from_slice(rest);
+    arguments.extend(rest);
     let ipaddr_info = call::attr(imports::base_events(py), intern!(py, "_ipaddr_info"))?;
     let info = call::call_slice(&ipaddr_info, &arguments)?;
     if !info.is_none() {
@@ -114,6 +110,17 @@ pub fn begin(
         &names,
     )
     .map(Resolution::Asked)
+}
+
+/// `address[start:stop]`, which is what asyncio does to an address before anything else.
+fn sliced(address: &Obj, start: isize, stop: isize) -> Outcome {
+    let slice = PySlice::new(address.py(), start, stop, 1);
+    Ok(Obj::from(address.bind().get_item(slice)?))
+}
+
+fn items(of: &Obj) -> Outcome<Vec<Obj>> {
+    let items = of.bind().try_iter()?.map(|item| item.map(Obj::from));
+    Ok(items.collect::<Result<_, _>>()?)
 }
 
 /// `socket.SOCK_STREAM`

@@ -86,6 +86,11 @@ impl<T: Payload> TypeBuilder<T> {
         self
     }
 
+    /// Adds what only some versions of Python have.
+    pub fn when(self, condition: bool, add: impl FnOnce(Self) -> Self) -> Self {
+        if condition { add(self) } else { self }
+    }
+
     /// Lets Python derive from the type.
     pub fn subclassable(mut self) -> Self {
         self.flags |= ffi::Py_TPFLAGS_BASETYPE;

@@ -408,8 +408,12 @@ fn methods(builder: TypeBuilder<TaskData>) -> TypeBuilder<TaskData> {
             refuse(this, "set_exception")
         })
         .method0(c"get_coro", c"get_coro($self, /)\n--\n\nThe coroutine.", |this| or_none(this.py(), this.own.coro.get()))
-        .method0(c"get_context", c"get_context($self, /)\n--\n\nThe context the coroutine runs in.", |this| {
-            or_none(this.py(), this.own.context.get())
+        .when(PY_3_12, |builder| {
+            builder.method0(
+                c"get_context",
+                c"get_context($self, /)\n--\n\nThe context the coroutine runs in.",
+                |this| or_none(this.py(), this.own.context.get()),
+            )
         })
         .method0(c"get_name", c"get_name($self, /)\n--\n\nThe name.", get_name)
         .method1(c"set_name", c"set_name($self, value, /)\n--\n\nChange the name; any object, made a str.", set_name)

@@ -441,11 +441,9 @@ pub fn build(py: Python<'_>) -> Outcome {
     .subclassable()
     .constructor(initialise)
     .repr(repr);
-    let builder = attributes(methods(builder));
-    if PY_3_13 {
-        return for_clients(builder).build(py);
-    }
-    builder.build(py)
+    attributes(methods(builder))
+        .when(PY_3_13, for_clients)
+        .build(py)
 }
 
 fn methods(builder: TypeBuilder<ServerData>) -> TypeBuilder<ServerData> {
@@ -492,6 +490,21 @@ fn methods(builder: TypeBuilder<ServerData>) -> TypeBuilder<ServerData> {
                 Ok(Obj::none(this.py()))
             },
         )
+        .method(
+            c"_accepted",
+            c"_accepted($self, sock, peername, is_tcp, /)\n--\n\nGive a new connection its protocol.",
+            accepted,
+        )
+}
+
+fn accepted(this: &Ref<ServerData>, args: Args<'_>) -> Outcome {
+    const SIGNATURE: Signature<3> =
+        Signature::new("Server._accepted", ["sock", "peername", "is_tcp"], 3, 3);
+    let py = this.py();
+    if let [Some(socket), Some(peer), Some(is_tcp)] = SIGNATURE.bind(py, args)? {
+        listener::begin(this, socket, peer, is_tcp.bind().is_truthy()?)?;
+    }
+    Ok(Obj::none(py))
 }
 
 /// What Python 3.13 added.
