@@ -11,6 +11,7 @@ import inspect
 import math
 import signal
 import socket
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -200,6 +201,7 @@ NETWORK: dict[str, Call] = {
     "create_server(port 99999)": server("127.0.0.1", 99999),
     "create_server(host wrong)": server(WRONG, 0),
     "create_server(bad keyword)": server("127.0.0.1", 0, wrong=1),
+    "create_server(keep_alive)": server("192.0.2.1", 0, keep_alive=True),
     "getaddrinfo()": awaited(lambda loop: loop.getaddrinfo()),
     "getaddrinfo(wrong)": awaited(lambda loop: loop.getaddrinfo(WRONG, 1)),
     "getnameinfo(wrong)": awaited(lambda loop: loop.getnameinfo(WRONG)),
@@ -311,6 +313,9 @@ def test_signatures_are_asyncios(loop, names):
             continue
         if name in NOT_YET and not names.is_stock:
             continue
+        if name == "create_task" and sys.version_info >= (3, 14):
+            # asyncio hands its keywords on unseen, and so shows none of them.
+            continue
         expected, found = (inspect.signature(each) for each in (getattr(stock, name), method))
         if parameters(found) != parameters(expected):
             different.append(f"{name}{found} instead of {name}{expected}")
@@ -318,6 +323,13 @@ def test_signatures_are_asyncios(loop, names):
     assert different == []
 
 
+# Keywords that came to asyncio after 3.11: a native signature shows them on every Python,
+# and calls with them are refused where asyncio refuses them (see the tables above).
+LATER = {"all_errors", "keep_alive"}
+
+
 def parameters(signature):
     """The names and kinds; how a native signature shows a default is its own affair."""
-    return [(each.name, each.kind) for each in signature.parameters.values()]
+    return [
+        (each.name, each.kind) for each in signature.parameters.values() if each.name not in LATER
+    ]

@@ -4,15 +4,14 @@
 //! up by the first delivery and called by vectorcall from then on. Follows `_SelectorSocketTransport._read_ready`.
 
 use std::cell::Cell;
-use std::io;
 
-use pyo3::intern;
 use pyo3::types::{PyAnyMethods, PyInt};
-use reactor::{Received, Stream};
+use pyo3::{Python, intern};
+use reactor::{ReadBuffer, Received, Stream};
 
 use super::state::StreamTransport;
 use super::{life, report};
-use crate::py::bytes::{BufferView, bytes};
+use crate::py::bytes::{bytes, bytes_filled, with_memory};
 use crate::py::call;
 use crate::py::cell::Slot;
 use crate::py::errors::{Outcome, Raised};
@@ -24,6 +23,10 @@ use crate::py::object::Obj;
 /// One event is answered with at most so many reads of a full buffer (1 MiB), so that a peer that sends without end costs
 /// the others no more than that per turn.
 const READS_PER_EVENT: usize = 4;
+
+/// When the last read brought so much, the next one goes straight into the object that the protocol gets. Below it, a
+/// second copy costs less than an object that is made too large and cut.
+const DIRECT_BYTES: usize = 32 * 1024;
 
 /// How the protocol takes bytes.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -41,6 +44,8 @@ pub struct Receiver {
     first: Slot,
     /// `buffer_updated`, once looked up.
     second: Slot,
+    /// How many bytes the last read brought.
+    last_bytes: Cell<usize>,
 }
 
 impl Default for Receiver {
@@ -49,6 +54,7 @@ impl Default for Receiver {
             kind: Cell::new(Kind::Bytes),
             first: Slot::default(),
             second: Slot::default(),
+            last_bytes: Cell::new(0),
         }
     }
 }
@@ -153,17 +159,51 @@ fn read_chunk(this: &Ref<StreamTransport>) -> Outcome<Chunk> {
         return Ok(Chunk::Nothing);
     };
     let stream = this.stream()?;
+    let last_bytes = &this.receiver.last_bytes;
+    if last_bytes.get() >= DIRECT_BYTES {
+        return read_direct(py, stream, last_bytes);
+    }
     scheduler
         .turn
         .with_buffer(|buffer| match stream.recv(buffer) {
-            Ok(Received::Bytes(count)) => Ok(Chunk::Data {
-                data: bytes(py, &buffer[..count])?,
-                full: count == buffer.len(),
-            }),
+            Ok(Received::Bytes(count)) => {
+                last_bytes.set(count);
+                Ok(Chunk::Data {
+                    data: bytes(py, &buffer[..count])?,
+                    full: count == buffer.len(),
+                })
+            }
             Ok(Received::Eof) => Ok(Chunk::Eof),
             Ok(Received::WouldBlock) => Ok(Chunk::Nothing),
             Err(error) => Err(Raised::os_error(py, &error)),
         })
+}
+
+/// Reads into a new `bytes` object of about the size that the last read had.
+fn read_direct(py: Python<'_>, stream: Stream, last_bytes: &Cell<usize>) -> Outcome<Chunk> {
+    let capacity = (last_bytes.get() + 1)
+        .next_power_of_two()
+        .min(ReadBuffer::SIZE_BYTES);
+    let (data, received) = bytes_filled(py, capacity, |memory| {
+        let received = stream.recv_uninit(memory);
+        let count = match received {
+            Ok(Received::Bytes(count)) => count,
+            _ => 0,
+        };
+        (count, received)
+    })?;
+    match (data, received) {
+        (Some(data), Ok(Received::Bytes(count))) => {
+            last_bytes.set(count);
+            Ok(Chunk::Data {
+                data,
+                full: count == capacity,
+            })
+        }
+        (_, Ok(Received::Eof)) => Ok(Chunk::Eof),
+        (_, Ok(_)) => Ok(Chunk::Nothing),
+        (_, Err(error)) => Err(Raised::os_error(py, &error)),
+    }
 }
 
 /// `_read_ready__get_buffer`: the protocol lends its buffer.
@@ -204,11 +244,9 @@ fn lent_buffer(this: &Ref<StreamTransport>) -> Outcome {
     Ok(buffer)
 }
 
-/// `socket.recv_into(buffer)`. The view is given back before Python runs again, so that the protocol may resize.
+/// `socket.recv_into(buffer)`. The memory is given back before Python runs again, so that the protocol may resize.
 fn receive_into(stream: Stream, buffer: &Obj) -> Outcome<Received> {
-    let mut view = BufferView::writable(buffer)?;
-    let received: io::Result<Received> = view.with_mut(|memory| stream.recv(memory));
-    drop(view);
+    let received = with_memory(buffer, |memory| stream.recv(memory))?;
     received.map_err(|error| Raised::os_error(buffer.py(), &error))
 }
 

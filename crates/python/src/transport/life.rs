@@ -13,6 +13,7 @@ use super::report::log_debug;
 use super::server::{self, ServerData};
 use super::state::{Life, Reading, StreamTransport};
 use super::write;
+use crate::future::state::FutureData;
 use crate::handle::handle::{self, Arguments};
 use crate::handle::schedule::{Entry, Scheduler};
 use crate::py::call;
@@ -145,11 +146,11 @@ pub fn begin(this: &Ref<StreamTransport>, waiter: &Obj) -> Outcome<()> {
         return begun;
     }
     let failure = begun.err().map(|raised| raised.take(py));
-    call::method(
-        imports::futures(py),
-        intern!(py, "_set_result_unless_cancelled"),
-        [waiter, &Obj::none(py)],
-    )?;
+    if let Some(future) = waiter.downcast::<FutureData>()
+        && !future.is_done()
+    {
+        future.set_result(waiter, Obj::none(py))?;
+    }
     match failure {
         Some(exception) => Err(Raised::raise(exception)),
         None => Ok(()),

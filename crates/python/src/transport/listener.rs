@@ -160,15 +160,9 @@ impl Listener {
         if scheduler.is_debug() {
             log_connection(server, &connection, &peer)?;
         }
-        let is_tcp = self.is_tcp;
-        let held = [server.as_obj().clone(), connection, peer];
-        let accepted = action::make(py, held, move |[server, connection, peer], _| match server
-            .downcast::<ServerData>(
-        ) {
-            Some(server) => begin(server, connection, peer, is_tcp),
-            None => Ok(()),
-        })?;
-        life::soon(&scheduler, &accepted, &[])
+        let accepted = call::attr(server.as_obj(), intern!(py, "_accepted"))?;
+        let is_tcp = Obj::bool(py, self.is_tcp);
+        life::soon(&scheduler, &accepted, &[connection, peer, is_tcp])
     }
 
     /// The Python socket that owns `fd` from now on.
@@ -247,7 +241,10 @@ fn log_connection(server: &Ref<ServerData>, connection: &Obj, peer: &Obj) -> Out
 }
 
 /// `_accept_connection2`: makes the protocol and the transport. What fails there costs this connection only.
-fn begin(server: &Ref<ServerData>, connection: &Obj, peer: &Obj, is_tcp: bool) -> Outcome<()> {
+///
+/// # Errors
+/// KeyboardInterrupt and SystemExit from the protocol factory.
+pub fn begin(server: &Ref<ServerData>, connection: &Obj, peer: &Obj, is_tcp: bool) -> Outcome<()> {
     let py = server.py();
     let (Some(scheduler), Some(factory)) = (server.scheduler(), server.protocol_factory.get())
     else {

@@ -185,12 +185,11 @@ impl StreamTransport {
         self.fd.get()
     }
 
-    /// The number of the loop's turn.
+    /// The number of the loop's turn; none while the loop does not run.
     #[inline]
     pub fn turn(&self) -> Option<u64> {
-        self.scheduler
-            .get()
-            .map(|scheduler| scheduler.turn.number())
+        let scheduler = self.scheduler.get()?;
+        scheduler.is_running().then(|| scheduler.turn.number())
     }
 
     /// The entry in the poller, while there is one.

@@ -6,7 +6,7 @@ use pyo3::types::{PyAnyMethods, PyInt, PyTuple};
 use pyo3::{Python, intern};
 
 use super::state::{Life, StreamTransport};
-use super::{life, report, write};
+use super::{deliver, life, report, write};
 use crate::future::future::cannot_delete;
 use crate::py::args::{Args, Signature};
 use crate::py::call;
@@ -237,6 +237,14 @@ fn lifetime(builder: TypeBuilder<StreamTransport>) -> TypeBuilder<StreamTranspor
             c"get_extra_info($self, name, default=None)\n--\n\n\
               Optional facts: 'socket', 'sockname', 'peername'.",
             get_extra_info,
+        )
+        .method0(
+            c"_read_ready",
+            c"_read_ready($self, /)\n--\n\nBytes have come. What debug mode calls the loop's part in a connection.",
+            |this| {
+                deliver::on_readable(this)?;
+                none(this)
+            },
         )
         .method1(
             c"_begin",

@@ -17,7 +17,7 @@ use reactor::{Flow, Interest, Sent, WriteQueue};
 
 use super::state::{Life, StreamTransport};
 use super::{life, report};
-use crate::py::bytes::{BufferView, Segment};
+use crate::py::bytes::{Segment, with_bytes};
 use crate::py::call;
 use crate::py::context;
 use crate::py::errors::{Outcome, Raised};
@@ -156,7 +156,10 @@ pub fn write(this: &Ref<StreamTransport>, data: &Obj) -> Outcome<()> {
     }
     let turn = this.turn();
     match this.outgoing.output.get() {
-        Output::Idle if this.outgoing.sent_in.get() != turn => send_now(this, data),
+        // Outside a turn there is no end of it to wait for.
+        Output::Idle if turn.is_none() || this.outgoing.sent_in.get() != turn => {
+            send_now(this, data)
+        }
         Output::Idle => {
             if let Err(raised) = keep(this, data, 0) {
                 return write_failed(this, raised);
@@ -214,9 +217,7 @@ fn keep(this: &Ref<StreamTransport>, data: &Obj, sent: usize) -> Outcome<()> {
         this.outgoing.push(Segment::of(data)?, sent);
         return Ok(());
     }
-    let view = BufferView::read_only(data)?;
-    let rest = view.with(|bytes| Segment::copy(data.py(), &bytes[sent..]))?;
-    drop(view);
+    let rest = with_bytes(data, |bytes| Segment::copy(data.py(), &bytes[sent..]))??;
     this.outgoing.push(rest, 0);
     Ok(())
 }
@@ -249,9 +250,8 @@ fn offer(this: &Ref<StreamTransport>, data: &Obj) -> Outcome<(Sent, usize)> {
         let bytes = segment.as_ref();
         return Ok((stream.send(bytes).map_err(failed)?, bytes.len()));
     }
-    let view = BufferView::read_only(data)?;
-    let sent = view.with(|bytes| stream.send(bytes)).map_err(failed)?;
-    Ok((sent, view.len()))
+    let (sent, len) = with_bytes(data, |bytes| (stream.send(bytes), bytes.len()))?;
+    Ok((sent.map_err(failed)?, len))
 }
 
 /// From now to the end of the turn, or to `flush`, writes are collected.
