@@ -7,6 +7,7 @@ import contextvars
 import functools
 import gc
 import sys
+import threading
 import weakref
 
 import pytest
@@ -196,6 +197,96 @@ class TestContext:
         assert seen == ["first"]
         assert context[variable] == "first"
         assert variable.get() == "unset"
+
+    def test_each_callback_has_a_copy_of_its_own(self, loop):
+        variable = contextvars.ContextVar("variable", default="unset")
+        seen = []
+
+        def run(number):
+            seen.append(variable.get())
+            variable.set(number)
+
+        for number in range(5):
+            loop.call_soon(run, number)
+            loop.call_later(0, run, number)
+        loop.call_later(0.001, loop.stop)
+        loop.run_forever()
+        assert seen == ["unset"] * 10
+
+    @since(3, 12)
+    def test_two_handles_never_show_the_same_context(self, loop):
+        first, second = loop.call_soon(function), loop.call_soon(function)
+        timer = loop.call_later(3600, function)
+        contexts = [each.get_context() for each in (first, second, timer)]
+        assert len({id(context) for context in contexts}) == 3
+        assert contexts == [each.get_context() for each in (first, second, timer)]
+        assert contexts[0] is first.get_context()
+        for each in (first, second, timer):
+            each.cancel()
+
+    @since(3, 12)
+    def test_shows_what_the_callback_has_set(self, loop):
+        variable = contextvars.ContextVar("variable")
+        handle = loop.call_soon(variable.set, "by the callback")
+        loop.call_soon(loop.stop)
+        loop.run_forever()
+        assert handle.get_context()[variable] == "by the callback"
+
+    def test_follows_every_change_between_two_calls(self, loop):
+        variable = contextvars.ContextVar("variable", default="unset")
+        seen = []
+
+        def schedule():
+            loop.call_soon(lambda: seen.append(variable.get()))
+
+        schedule()
+        token = variable.set("set")
+        schedule()
+        contextvars.copy_context().run(lambda: (variable.set("nested"), schedule()))
+        contextvars.Context().run(schedule)
+        schedule()
+        variable.reset(token)
+        schedule()
+        loop.call_soon(loop.stop)
+        loop.run_forever()
+        assert seen == ["unset", "set", "nested", "unset", "set", "unset"]
+
+    def test_is_that_of_the_calling_thread(self, loop):
+        variable = contextvars.ContextVar("variable", default="unset")
+        seen = []
+
+        def call(value):
+            variable.set(value)
+            loop.call_soon_threadsafe(lambda: seen.append(variable.get()))
+
+        variable.set("here")
+        loop.call_soon(lambda: seen.append(variable.get()))
+        thread = threading.Thread(target=call, args=["there"])
+        thread.start()
+        thread.join()
+        loop.call_soon(lambda: seen.append(variable.get()))
+        loop.call_soon(loop.stop)
+        loop.run_forever()
+        assert seen == ["here", "there", "here"]
+
+    def test_nothing_keeps_a_value_once_the_loop_waits(self, loop):
+        class Value:
+            pass
+
+        variable = contextvars.ContextVar("variable")
+        alive = []
+
+        def set_and_schedule():
+            value = Value()
+            alive.append(weakref.ref(value))
+            variable.set(value)
+            loop.call_soon(function)
+
+        loop.call_soon(set_and_schedule)
+        loop.call_later(0.01, lambda: alive.append(alive[0]() is None))
+        loop.call_later(0.02, loop.stop)
+        loop.run_forever()
+        assert alive[1:] == [True]
 
     def test_one_that_is_entered_already_is_reported(self, loop, log):
         context = contextvars.copy_context()

@@ -35,6 +35,7 @@ fn build(module: &Bound<'_, PyModule>) -> Result<(), Raised> {
     let py = module.py();
     py::imports::preload(py)?;
     prepare_stop_iteration(py)?;
+    py::snapshot::prepare(py)?;
     py::backref::build(py)?;
     handle::schedule::build(py)?;
     handle::action::build(py)?;

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use divan::{Bencher, black_box};
-use reactor::{Expiry, Timers};
+use reactor::{Deadline, Expiry, Timers};
 
 #[derive(Clone, Default)]
 struct Timer(Rc<Cell<bool>>);
@@ -23,7 +23,8 @@ const BATCH: u64 = 1_000;
 fn timers(live: u64) -> Timers<Timer> {
     let mut timers = Timers::new();
     for n in 0..live {
-        timers.insert(n.wrapping_mul(7_919) % live * 1_000_000, Timer::default());
+        let deadline = Deadline::at_ns(n.wrapping_mul(7_919) % live * 1_000_000);
+        timers.insert(deadline, Timer::default());
     }
     timers
 }
@@ -44,7 +45,7 @@ fn add_and_cancel(bencher: Bencher<'_, '_>, live: u64) {
         for _ in 0..BATCH {
             now_ns += 1_000;
             let timer = Timer::default();
-            timers.insert(now_ns + 30_000_000_000, timer.clone());
+            timers.insert(Deadline::at_ns(now_ns + 30_000_000_000), timer.clone());
             cancel(&mut timers, &timer);
         }
     });
@@ -57,8 +58,8 @@ fn add_and_expire(bencher: Bencher<'_, '_>, live: u64) {
     bencher.counter(BATCH).bench_local(|| {
         for _ in 0..BATCH {
             now_ns += 1_000_000;
-            timers.insert(now_ns + live * 1_000_000, Timer::default());
-            while let Some(timer) = timers.pop(now_ns) {
+            timers.insert(Deadline::at_ns(now_ns + live * 1_000_000), Timer::default());
+            while let Some(timer) = timers.pop(Deadline::at_ns(now_ns)) {
                 black_box(timer);
             }
         }
@@ -73,13 +74,26 @@ fn add_all_cancel_all(bencher: Bencher<'_, '_>, live: u64) {
     bencher.counter(BATCH).bench_local(|| {
         for n in 0..BATCH {
             let timer = Timer::default();
-            timers.insert(n * 1_000, timer.clone());
+            timers.insert(Deadline::at_ns(n * 1_000), timer.clone());
             batch.push(timer);
         }
         for timer in batch.drain(..) {
             cancel(&mut timers, &timer);
         }
     });
+}
+
+/// All of them are due at once.
+#[divan::bench(args = LIVE)]
+fn expire_all(bencher: Bencher<'_, '_>, live: u64) {
+    bencher
+        .counter(live)
+        .with_inputs(|| timers(live))
+        .bench_local_refs(|timers| {
+            while let Some(timer) = timers.pop(Deadline::at_ns(u64::MAX)) {
+                black_box(timer);
+            }
+        });
 }
 
 fn main() {

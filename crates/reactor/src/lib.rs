@@ -39,7 +39,7 @@ pub use net::{Accepted, Connect, Family, Listener, Received, Sent, Stream};
 pub use poll::{Event, Events, Interest, Poller, Sources, Token, Waker};
 pub use queue::{Ready, Remote};
 pub use sys::{Fd, SignalPipe};
-pub use time::{Clock, Expiry, MockClock, Monotonic, Timers};
+pub use time::{Clock, Deadline, Expiry, MockClock, Monotonic, Timers};
 
 /// What other threads may hold, and what a wait with the interpreter's lock released needs.
 const _: () = {

@@ -9,7 +9,7 @@ use reactor::time::{Clock, Monotonic, seconds};
 
 use crate::event_loop::core::EventLoopData;
 use crate::handle::handle::{self, Arguments, HandleData};
-use crate::handle::schedule::{Due, Entry, Phase};
+use crate::handle::schedule::{Entry, Phase};
 use crate::handle::timer_handle;
 use crate::py::args::{Args, Signature, no_arguments};
 use crate::py::call;
@@ -203,6 +203,12 @@ fn call_at(this: &Ref<EventLoopData>, args: Args<'_>) -> Outcome {
 #[inline]
 fn seconds_of(value: &Obj) -> Outcome<f64> {
     let py = value.py();
+    // A small int is not converted by way of a float object.
+    if let Ok(int) = value.bind().cast_exact::<PyInt>()
+        && let Ok(small) = int.extract::<i32>()
+    {
+        return Ok(f64::from(small));
+    }
     if let Ok(float) = value.bind().cast::<PyFloat>() {
         return Ok(float.value());
     }
@@ -284,7 +290,7 @@ fn post(this: &Ref<EventLoopData>, handle: &Ref<HandleData>) -> Outcome<()> {
     };
     driver
         .remote()
-        .push(Due::Called(handle.clone()))
+        .push(handle.clone())
         .map_err(|error| Raised::os_error(py, &error))
 }
 

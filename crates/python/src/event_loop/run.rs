@@ -11,6 +11,7 @@ use reactor::driver::Wait;
 use super::core::EventLoopData;
 use super::{hooks, ready};
 use crate::handle::schedule::{Entry, LoopDriver, Phase};
+use crate::handle::timer_handle;
 use crate::py::errors::{Outcome, Raised, guard};
 use crate::py::instance::Ref;
 use crate::py::object::Obj;
@@ -41,6 +42,7 @@ pub fn run_forever(this: &Ref<EventLoopData>) -> Outcome<()> {
     }
     this.own.stopping.set(false);
     this.base.set_phase(Phase::Idle);
+    this.base.snapshot.clear();
     this.base.track_queued();
     let restored = current::withdraw(this.upcast()).and_then(|()| hooks::restore(this, installed));
     match exception {
@@ -94,8 +96,10 @@ fn look(this: &Ref<EventLoopData>, driver: &LoopDriver, plan: Wait) -> Outcome<(
     let py = this.py();
     let parks = matches!(plan, Wait::Park { .. });
     if parks {
-        // Nobody's task runs while the loop waits, and none must be kept alive by having run last.
+        // Nobody's task runs while the loop waits, and none must be kept alive by having run last, nor any variable's
+        // value by a callback that was scheduled last.
         current::withdraw(this.upcast())?;
+        this.base.snapshot.clear();
     }
     let releases = parks || driver.now_ns().saturating_sub(this.own.yielded_ns.get()) > YIELD_NS;
     let waited = driver.wait_with(plan, |poller, timeout, events| {
@@ -128,17 +132,16 @@ fn collect_events(this: &Ref<EventLoopData>, driver: &LoopDriver) -> Outcome<()>
 /// Moves the timers that are due, and what other threads have brought, into the queue.
 fn collect_due(this: &Ref<EventLoopData>, driver: &LoopDriver) {
     let scheduler = this.upcast();
-    while let Some(due) = driver.pop_due() {
-        let handle = due.leave();
-        if !handle.is_cancelled() {
+    while let Some(timer) = driver.pop_due() {
+        if let Some(handle) = timer_handle::into_ready(timer) {
             scheduler.push(Entry::Handle(handle));
         }
     }
     if driver.remote().has_pending() {
         let mut remote = Vec::new();
         driver.drain_remote(&mut remote);
-        for due in remote {
-            scheduler.push(Entry::Handle(due.leave()));
+        for handle in remote {
+            scheduler.push(Entry::Handle(handle));
         }
     }
 }

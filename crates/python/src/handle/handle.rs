@@ -97,6 +97,8 @@ pub struct HandleData {
     context: Slot,
     debug: Cell<Option<Box<Debug>>>,
     cancelled: Cell<bool>,
+    /// The context is the loop's snapshot, to be copied before anybody gets it.
+    shares_context: Cell<bool>,
 }
 
 impl Payload for HandleData {
@@ -111,6 +113,7 @@ impl Payload for HandleData {
             context: Slot::default(),
             debug: Cell::default(),
             cancelled: Cell::new(false),
+            shares_context: Cell::new(false),
         }
     }
 
@@ -147,22 +150,31 @@ impl Payload for HandleData {
 
 impl HandleData {
     /// The fields of a new handle. In debug mode the caller adds `remember_source`.
+    ///
+    /// # Errors
+    /// `MemoryError`.
     #[inline]
     pub fn new(
-        scheduler: Ref<Scheduler>,
-        callback: Obj,
+        scheduler: &Ref<Scheduler>,
+        callback: &Obj,
         arguments: Arguments,
-        context: Obj,
-    ) -> Self {
-        Self {
+        context: Option<&Obj>,
+    ) -> Outcome<Self> {
+        let given = context.filter(|context| !context.is_none());
+        let context = match given {
+            Some(context) => context.clone(),
+            None => scheduler.snapshot.get(scheduler.py())?,
+        };
+        Ok(Self {
             weak: WeakList::default(),
-            scheduler: Slot::new(Some(scheduler)),
-            callback: Slot::new(Some(callback)),
+            scheduler: Slot::new(Some(scheduler.clone())),
+            callback: Slot::new(Some(callback.clone())),
             arguments: Cell::new(arguments),
             context: Slot::new(Some(context)),
             debug: Cell::new(None),
             cancelled: Cell::new(false),
-        }
+            shares_context: Cell::new(given.is_none()),
+        })
     }
 
     /// Whether `cancel` was called.
@@ -179,6 +191,22 @@ impl HandleData {
     /// The callback, until the handle is cancelled.
     pub fn callback(&self) -> Option<Obj> {
         self.callback.get()
+    }
+
+    /// The context, which from now on is the handle's own.
+    ///
+    /// # Errors
+    /// `MemoryError`.
+    #[inline]
+    pub fn context(&self) -> Outcome<Option<Obj>> {
+        let context = self.context.get();
+        if !self.shares_context.get() {
+            return Ok(context);
+        }
+        let own = context.map(|context| context::copy(&context)).transpose()?;
+        self.shares_context.set(false);
+        self.context.set(own.clone());
+        Ok(own)
     }
 
     /// The arguments, until the handle is cancelled.
@@ -264,11 +292,7 @@ pub fn make_queued(
     context: Option<&Obj>,
 ) -> Outcome<Ref<HandleData>> {
     let py = scheduler.py();
-    let context = match context {
-        Some(context) if !context.is_none() => context.clone(),
-        _ => context::copy_current(py)?,
-    };
-    let fields = HandleData::new(scheduler.clone(), callback.clone(), arguments, context);
+    let fields = HandleData::new(scheduler, callback, arguments, context)?;
     let handle = Ref::alloc_untracked(py, fields, Some(&scheduler.pools.handles))?;
     if !scheduler.is_running() {
         handle.track();
@@ -289,7 +313,7 @@ pub fn run(this: &Ref<HandleData>) -> Outcome<()> {
         return Ok(());
     };
     let arguments = this.arguments();
-    match this.context.get() {
+    match this.context()? {
         Some(context) => context::run_in(&context, || arguments.apply(&callback)).map(drop),
         None => arguments.apply(&callback).map(drop),
     }
@@ -313,7 +337,6 @@ pub fn cancel(this: &Ref<HandleData>) -> Outcome<()> {
     }
     drop(this.callback.take());
     drop(this.arguments.take());
-    this.track();
     Ok(())
 }
 
@@ -369,6 +392,7 @@ pub(super) fn fill(
         Some(context) if !context.is_none() => context.clone(),
         _ => context::copy_current(py)?,
     };
+    this.shares_context.set(false);
     this.scheduler.set(Some(scheduler.clone()));
     this.callback.set(callback.cloned());
     drop(this.arguments.replace(Arguments::of(&values)));
@@ -446,7 +470,7 @@ pub fn build(py: Python<'_>) -> Outcome {
         builder.method0(
             c"get_context",
             c"get_context($self, /)\n--\n\nThe context the callback runs in.",
-            |this| or_none(this.py(), this.context.get()),
+            |this| or_none(this.py(), this.context()?),
         )
     })
     .method0(c"_repr_info", c"_repr_info($self, /)\n--\n\nThe words of the repr.", |this| {
@@ -471,7 +495,7 @@ fn attributes(builder: TypeBuilder<HandleData>) -> TypeBuilder<HandleData> {
             arguments_or_none,
         )
         .getter(c"_context", c"The context the callback runs in.", |this| {
-            or_none(this.py(), this.context.get())
+            or_none(this.py(), this.context()?)
         })
         .getter(c"_cancelled", c"Whether cancel() was called.", |this| {
             Ok(Obj::bool(this.py(), this.is_cancelled()))

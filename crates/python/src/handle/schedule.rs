@@ -13,7 +13,7 @@ use reactor::driver::Driver;
 use reactor::poll::{Event, Interest, Token};
 use reactor::queue::Ready;
 use reactor::sys::Fd;
-use reactor::time::{Expiry, Monotonic, deadline_ns};
+use reactor::time::{Deadline, Monotonic};
 
 use super::handle::{self, HandleData};
 use super::timer_handle::{self, TimerHandleData};
@@ -27,12 +27,13 @@ use crate::py::gc::Visitor;
 use crate::py::instance::{Payload, Ref, TypeSlot};
 use crate::py::object::Obj;
 use crate::py::slots::TypeBuilder;
+use crate::py::snapshot::Snapshot;
 use crate::py::thread;
 
 static TYPE: TypeSlot = TypeSlot::new();
 
 /// Dead objects of one kind that a loop keeps for reuse; 1024 of the largest kind are about 200 KiB.
-const POOL_LIMIT: usize = 1024;
+const POOL_LIMIT: usize = 16384;
 
 /// One piece of work in the ready queue. A task step never becomes a Python callable.
 pub enum Entry {
@@ -116,42 +117,8 @@ pub trait Source {
     }
 }
 
-/// A handle on its way into the ready queue: a timer in the heap, or what another thread asked for.
-pub enum Due {
-    /// `call_at`, `call_later`.
-    Timer(Ref<TimerHandleData>),
-    /// `call_soon_threadsafe`.
-    Called(Ref<HandleData>),
-}
-
-impl Due {
-    /// The handle to run. A timer is told that it left the heap: cancelling it is no longer the heap's business.
-    pub fn leave(self) -> Ref<HandleData> {
-        match self {
-            Self::Timer(timer) => timer_handle::leave(&timer),
-            Self::Called(handle) => handle,
-        }
-    }
-
-    fn visit(&self, visitor: &mut Visitor) {
-        match self {
-            Self::Timer(timer) => handle::visit_queued(timer.upcast(), visitor),
-            Self::Called(handle) => handle::visit_queued(handle, visitor),
-        }
-    }
-}
-
-impl Expiry for Due {
-    fn is_cancelled(&self) -> bool {
-        match self {
-            Self::Timer(timer) => timer.base.is_cancelled(),
-            Self::Called(handle) => handle.is_cancelled(),
-        }
-    }
-}
-
-/// The reactor's driver with our timers and sources.
-pub type LoopDriver = Driver<Due, Rc<dyn Source>, Monotonic>;
+/// The reactor's driver with our timers, what other threads bring, and our sources.
+pub type LoopDriver = Driver<Ref<TimerHandleData>, Ref<HandleData>, Rc<dyn Source>, Monotonic>;
 
 /// Where a loop is in its life.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -199,6 +166,8 @@ pub struct Scheduler {
     driver: RefCell<Option<Rc<LoopDriver>>>,
     /// The free lists.
     pub pools: Pools,
+    /// The context that callbacks are scheduled in.
+    pub snapshot: Snapshot,
     /// What transports share.
     pub turn: Turn,
     /// The task that asyncio was last told is running; see `task/current.rs`.
@@ -219,6 +188,7 @@ impl Payload for Scheduler {
             ready: RefCell::new(Ready::new()),
             driver: RefCell::new(None),
             pools: Pools::new(),
+            snapshot: Snapshot::default(),
             turn: Turn::default(),
             current: Slot::default(),
             signals_pending: Cell::new(false),
@@ -231,13 +201,14 @@ impl Payload for Scheduler {
 
     fn visit(&self, visitor: &mut Visitor) {
         visitor.slot(&self.current);
+        self.snapshot.visit(visitor);
         if let Ok(ready) = self.ready.try_borrow() {
             ready.iter().for_each(|entry| entry.visit(visitor));
         }
         if let Some(driver) = self.driver() {
             let visitor = RefCell::new(visitor);
             driver.visit(
-                &mut |due: &Due| due.visit(&mut visitor.borrow_mut()),
+                &mut |timer| handle::visit_queued(timer.upcast(), &mut visitor.borrow_mut()),
                 &mut |source: &Rc<dyn Source>| source.visit(&mut visitor.borrow_mut()),
             );
         }
@@ -245,6 +216,7 @@ impl Payload for Scheduler {
 
     fn clear(&self) {
         self.current.set(None);
+        self.snapshot.clear();
         discard(self.driver().as_deref(), self.take_ready());
     }
 }
@@ -257,10 +229,11 @@ pub fn discard(driver: Option<&LoopDriver>, entries: VecDeque<Entry>) {
         }
     }
     if let Some(driver) = driver {
-        let (sources, pending) = driver.drain();
-        for due in pending {
-            handle::leave_queue(&due.leave());
+        let (sources, timers, called) = driver.drain();
+        for timer in &timers {
+            timer_handle::leave(timer);
         }
+        called.iter().for_each(handle::leave_queue);
         drop(sources);
     }
 }
@@ -315,11 +288,10 @@ impl Scheduler {
             }
         }
         if let Some(driver) = self.driver() {
-            let track = &mut |due: &Due| match due {
-                Due::Timer(timer) => handle::leave_queue(timer.upcast()),
-                Due::Called(handle) => handle::leave_queue(handle),
-            };
-            driver.visit(track, &mut |_| {});
+            driver.visit(
+                &mut |timer| handle::leave_queue(timer.upcast()),
+                &mut |_| {},
+            );
         }
     }
 
@@ -442,15 +414,15 @@ impl Scheduler {
             return self.check_closed(timer.py());
         };
         // asyncio's comparisons let a NaN run at once.
-        driver.schedule(deadline_ns(when).unwrap_or(0), Due::Timer(timer));
+        driver.schedule(Deadline::at(when).unwrap_or(Deadline::PAST), timer);
         Ok(())
     }
 
     /// A timer in the heap was cancelled; sweeps the heap when too many of its entries are.
     pub fn timer_cancelled(&self) {
         if let Some(driver) = self.driver() {
-            for due in driver.cancelled() {
-                drop(due.leave());
+            for timer in driver.cancelled() {
+                timer_handle::leave(&timer);
             }
         }
     }

@@ -8,12 +8,12 @@ use std::rc::Rc;
 
 use pyo3::types::PyAnyMethods;
 use pyo3::{Python, intern};
+use reactor::time::Expiry;
 
 use super::handle::{self, Arguments, HandleData};
 use super::schedule::Scheduler;
 use crate::py::args::{Args, Signature};
 use crate::py::call;
-use crate::py::context;
 use crate::py::errors::{Outcome, Raised};
 use crate::py::freelist::FreeList;
 use crate::py::gc::Visitor;
@@ -63,10 +63,27 @@ impl Payload for TimerHandleData {
     }
 }
 
-/// The timer left its loop's heap.
-pub(super) fn leave(this: &Ref<TimerHandleData>) -> Ref<HandleData> {
+impl Expiry for Ref<TimerHandleData> {
+    fn is_cancelled(&self) -> bool {
+        self.base.is_cancelled()
+    }
+}
+
+/// The timer left its loop's heap for good: cancelling it is no longer the heap's business.
+pub fn leave(this: &Ref<TimerHandleData>) {
     this.own.scheduled.set(false);
-    this.upcast().clone()
+    handle::leave_queue(this.upcast());
+}
+
+/// The timer goes from the heap into the ready queue, unless it was cancelled.
+#[inline]
+pub fn into_ready(this: Ref<TimerHandleData>) -> Option<Ref<HandleData>> {
+    if this.base.is_cancelled() {
+        leave(&this);
+        return None;
+    }
+    this.own.scheduled.set(false);
+    Some(this.into_base())
 }
 
 /// Makes a timer for `callback(*arguments)` at `when` seconds on the loop's clock and puts it into the loop's timers.
@@ -82,12 +99,8 @@ pub fn schedule(
     context: Option<&Obj>,
 ) -> Outcome<Ref<TimerHandleData>> {
     let py = scheduler.py();
-    let context = match context {
-        Some(context) if !context.is_none() => context.clone(),
-        _ => context::copy_current(py)?,
-    };
     let fields = Derived {
-        base: HandleData::new(scheduler.clone(), callback.clone(), arguments, context),
+        base: HandleData::new(scheduler, callback, arguments, context)?,
         own: Timer {
             when: Cell::new(when),
             scheduled: Cell::new(true),

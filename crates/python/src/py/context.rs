@@ -19,6 +19,18 @@ pub fn copy_current(py: Python<'_>) -> Outcome {
     unsafe { Obj::from_result(copy) }
 }
 
+/// A copy of `context` (`Context.copy`).
+///
+/// # Errors
+/// `MemoryError`; `TypeError` when it is no context.
+#[inline]
+pub fn copy(context: &Obj) -> Outcome {
+    // SAFETY: `context` is alive; PyContext_Copy checks its type.
+    let copy = unsafe { ffi::PyContext_Copy(context.as_ptr()) };
+    // SAFETY: a new reference or null with an exception.
+    unsafe { Obj::from_result(copy) }
+}
+
 /// Runs `body` inside `context` (`context.run`), and leaves it on every way out.
 ///
 /// # Errors

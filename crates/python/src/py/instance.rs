@@ -268,6 +268,16 @@ where
         // offset where the base type has it.
         unsafe { &*std::ptr::from_ref(self).cast() }
     }
+
+    /// The same object as an instance of its base type, for a reference that is passed on.
+    #[inline]
+    pub fn into_base(self) -> Ref<B> {
+        let _checked = self.upcast();
+        Ref {
+            object: self.object,
+            payload: PhantomData,
+        }
+    }
 }
 
 impl Obj {

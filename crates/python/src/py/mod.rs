@@ -18,6 +18,7 @@ mod indicator;
 pub mod instance;
 pub mod object;
 pub mod slots;
+pub mod snapshot;
 pub mod thread;
 mod trampoline;
 pub mod version;

@@ -10,23 +10,23 @@ use rustix::io::Errno;
 use crate::poll::{Event, Events, Interest, Poller, Resolved, Sources, Token};
 use crate::queue::Remote;
 use crate::sys::Fd;
-use crate::time::{Clock, Expiry, Timers};
+use crate::time::{Clock, Deadline, Expiry, Timers};
 
 use super::policy::{FirstTimer, decide};
 use super::{PollBudget, Wait};
 
-/// The parts of a loop. `E` is what timers and the remote queue carry, `S` what a registered source
-/// is, `C` the clock.
+/// The parts of a loop. `T` is what timers carry, `R` what the remote queue brings, `S` what a
+/// registered source is, `C` the clock.
 ///
 /// It belongs to the loop's thread. Only [`Driver::poller`] (during a wait) and [`Driver::remote`]
 /// (always) may be used by others.
 #[derive(Debug)]
-pub struct Driver<E: Expiry, S: Clone, C: Clock> {
+pub struct Driver<T: Expiry, R, S: Clone, C: Clock> {
     clock: C,
     poller: Poller,
-    remote: Arc<Remote<E>>,
+    remote: Arc<Remote<R>>,
     sources: RefCell<Sources<S>>,
-    timers: RefCell<Timers<E>>,
+    timers: RefCell<Timers<T>>,
     /// What the last wait found.
     events: RefCell<Events>,
     /// How many of `events` were handed out.
@@ -39,7 +39,7 @@ pub struct Driver<E: Expiry, S: Clone, C: Clock> {
     rebuild_due: Cell<bool>,
 }
 
-impl<E: Expiry, S: Clone, C: Clock> Driver<E, S, C> {
+impl<T: Expiry, R, S: Clone, C: Clock> Driver<T, R, S, C> {
     /// A timer that is due within this time makes a turn read the clock: more than an estimate within
     /// the budget's 100 µs can be wrong by.
     const NEAR_NS: u64 = 1_000_000;
@@ -84,7 +84,7 @@ impl<E: Expiry, S: Clone, C: Clock> Driver<E, S, C> {
     }
 
     /// The door for other threads, to be cloned for them.
-    pub fn remote(&self) -> &Arc<Remote<E>> {
+    pub fn remote(&self) -> &Arc<Remote<R>> {
         &self.remote
     }
 
@@ -190,12 +190,16 @@ impl<E: Expiry, S: Clone, C: Clock> Driver<E, S, C> {
     /// The next timer that is due in this turn, or that was cancelled, earliest first. To be asked
     /// until it answers `None` before any of them runs: a callback may schedule new ones in the
     /// past, which are the next turn's.
-    pub fn pop_due(&self) -> Option<E> {
-        self.timers.borrow_mut().pop(self.now_ns.get())
+    pub fn pop_due(&self) -> Option<T> {
+        let mut timers = self.timers.borrow_mut();
+        if timers.is_empty() {
+            return None;
+        }
+        timers.pop(Deadline::at_ns(self.now_ns.get()))
     }
 
     /// Appends what other threads have brought to `into`. One atomic load when there is nothing.
-    pub fn drain_remote(&self, into: &mut Vec<E>) {
+    pub fn drain_remote(&self, into: &mut Vec<R>) {
         if self.remote.has_pending() {
             self.remote.drain(into);
         }
@@ -220,15 +224,15 @@ impl<E: Expiry, S: Clone, C: Clock> Driver<E, S, C> {
 
     // Timers.
 
-    /// Adds a timer due at `deadline_ns` on the driver's clock.
-    pub fn schedule(&self, deadline_ns: u64, timer: E) {
-        self.timers.borrow_mut().insert(deadline_ns, timer);
+    /// Adds a timer due at `deadline` on the driver's clock.
+    pub fn schedule(&self, deadline: Deadline, timer: T) {
+        self.timers.borrow_mut().insert(deadline, timer);
     }
 
     /// Notes that a timer was cancelled which [`Driver::pop_due`] has not returned yet. Returns
     /// what is cleared out of the heap on this occasion, mostly nothing; the caller drops it.
     #[must_use]
-    pub fn cancelled(&self) -> Vec<E> {
+    pub fn cancelled(&self) -> Vec<T> {
         let mut timers = self.timers.borrow_mut();
         if timers.note_cancelled() {
             timers.compact()
@@ -304,7 +308,7 @@ impl<E: Expiry, S: Clone, C: Clock> Driver<E, S, C> {
 
     /// Shows every timer and every source to a collector of garbage. What is borrowed at the moment
     /// is passed over: to show too little keeps objects alive, nothing worse.
-    pub fn visit(&self, timer: &mut dyn FnMut(&E), source: &mut dyn FnMut(&S)) {
+    pub fn visit(&self, timer: &mut dyn FnMut(&T), source: &mut dyn FnMut(&S)) {
         if let Ok(timers) = self.timers.try_borrow() {
             timers.iter().for_each(timer);
         }
@@ -318,11 +322,12 @@ impl<E: Expiry, S: Clone, C: Clock> Driver<E, S, C> {
     /// Takes everything out: all sources, all timers, and what other threads have brought. For
     /// `loop.close()`; the caller drops it.
     #[must_use]
-    pub fn drain(&self) -> (Vec<S>, Vec<E>) {
+    pub fn drain(&self) -> (Vec<S>, Vec<T>, Vec<R>) {
         let sources = self.sources.borrow_mut().drain(&self.poller);
-        let mut entries = self.timers.borrow_mut().drain();
-        self.remote.drain(&mut entries);
-        (sources, entries)
+        let timers = self.timers.borrow_mut().drain();
+        let mut brought = Vec::new();
+        self.remote.drain(&mut brought);
+        (sources, timers, brought)
     }
 
     /// Whether this turn can be skipped without asking the clock: the budget is not used up, and no
@@ -333,19 +338,20 @@ impl<E: Expiry, S: Clone, C: Clock> Driver<E, S, C> {
             return false;
         };
         let timers = self.timers.borrow();
-        let is_near = timers.next_deadline_ns().is_some_and(|deadline_ns| {
-            deadline_ns < now_ns.saturating_add(Self::NEAR_NS) || timers.head_is_cancelled()
+        let is_near = timers.next_deadline().is_some_and(|deadline| {
+            deadline < Deadline::at_ns(now_ns.saturating_add(Self::NEAR_NS))
+                || timers.head_is_cancelled()
         });
         !is_near && budget.spend(now_ns)
     }
 
     fn first_timer(&self, now_ns: u64) -> FirstTimer {
         let timers = self.timers.borrow();
-        match timers.next_deadline_ns() {
+        match timers.next_deadline() {
             None => FirstTimer::None,
             Some(_) if timers.head_is_cancelled() => FirstTimer::Cancelled,
-            Some(deadline_ns) if deadline_ns <= now_ns => FirstTimer::Due,
-            Some(deadline_ns) => FirstTimer::In(deadline_ns - now_ns),
+            Some(deadline) if deadline <= Deadline::at_ns(now_ns) => FirstTimer::Due,
+            Some(deadline) => FirstTimer::In(deadline.ns().saturating_sub(now_ns)),
         }
     }
 }

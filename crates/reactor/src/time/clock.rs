@@ -1,8 +1,8 @@
 //! `Clock`: where the time comes from. The wall clock is never read; tests bring their own time.
 //!
-//! Inside, time is whole nanoseconds. Python's `loop.time()` and `call_at` speak seconds in a
-//! float, and the two conversions here are made for each other: a timer that is due in nanoseconds
-//! is due in seconds too.
+//! The clock shows whole nanoseconds. Python's `loop.time()` and `call_at` speak seconds in a float,
+//! and the conversions here are made for each other: a timer that is due in nanoseconds is due in
+//! seconds too. Deadlines stay what they were asked for as, and are compared as Python compares them.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -114,6 +114,48 @@ pub fn deadline_ns(when: f64) -> Option<u64> {
     Some(deadline_ns)
 }
 
+/// A moment on the loop's clock as Python names it, in a form that is compared as fast as an integer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Deadline(u64);
+
+impl Deadline {
+    /// A moment before all others.
+    pub const PAST: Self = Self(0);
+
+    const SIGN: u64 = 1 << 63;
+
+    /// The moment `when`, in seconds; `None` for NaN.
+    #[inline]
+    #[must_use]
+    pub fn at(when: f64) -> Option<Self> {
+        // Both zeros are the same moment.
+        let bits = (when + 0.0).to_bits();
+        let is_negative = bits & Self::SIGN != 0;
+        (!when.is_nan()).then_some(Self(if is_negative {
+            !bits
+        } else {
+            bits | Self::SIGN
+        }))
+    }
+
+    /// The moment at which the clock shows `ns`.
+    #[inline]
+    #[must_use]
+    pub fn at_ns(ns: u64) -> Self {
+        // No number of nanoseconds is negative or NaN.
+        Self(seconds(ns).to_bits() | Self::SIGN)
+    }
+
+    /// The first nanosecond at which the moment has come; see [`deadline_ns`].
+    #[must_use]
+    pub fn ns(self) -> u64 {
+        if self.0 & Self::SIGN == 0 {
+            return 0;
+        }
+        deadline_ns(f64::from_bits(self.0 & !Self::SIGN)).unwrap_or(0)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -137,6 +179,17 @@ mod tests {
     }
 
     #[test]
+    fn the_ends_of_the_range_as_deadlines() {
+        assert_eq!(Deadline::at(f64::NAN), None);
+        assert_eq!(Deadline::at(-0.0), Deadline::at(0.0));
+        assert_eq!(Deadline::at(0.0), Some(Deadline::at_ns(0)));
+        let past = Deadline::at(f64::NEG_INFINITY).unwrap();
+        assert!(Deadline::PAST < past && past < Deadline::at(-1.0).unwrap());
+        assert_eq!((Deadline::PAST.ns(), past.ns()), (0, 0));
+        assert_eq!(Deadline::at(f64::INFINITY).unwrap().ns(), u64::MAX);
+    }
+
+    #[test]
     fn the_ends_of_the_range() {
         assert_eq!(deadline_ns(f64::NAN), None);
         assert_eq!(deadline_ns(f64::INFINITY), Some(u64::MAX));
@@ -157,6 +210,22 @@ mod tests {
             prop_assert!(seconds(ns) >= when);
             // ... and late by no more than the float's own resolution.
             prop_assert!(seconds(ns) - when <= 1e-9 + 4.0 * when * f64::EPSILON);
+        }
+
+        #[test]
+        fn deadlines_are_ordered_as_floats_are(left in any::<f64>(), right in any::<f64>()) {
+            if let (Some(first), Some(second)) = (Deadline::at(left), Deadline::at(right)) {
+                prop_assert_eq!(Some(first.cmp(&second)), left.partial_cmp(&right));
+            } else {
+                prop_assert!(left.is_nan() || right.is_nan());
+            }
+        }
+
+        #[test]
+        fn a_deadline_has_come_at_its_nanosecond(when in 0.0..9e6_f64) {
+            let deadline = Deadline::at(when).unwrap();
+            prop_assert!(Deadline::at_ns(deadline.ns()) >= deadline);
+            prop_assert!(deadline.ns() == 0 || Deadline::at_ns(deadline.ns() - 1) < deadline);
         }
 
         #[test]

@@ -3,5 +3,5 @@
 mod clock;
 mod timers;
 
-pub use clock::{Clock, MockClock, Monotonic, deadline_ns, seconds};
+pub use clock::{Clock, Deadline, MockClock, Monotonic, deadline_ns, seconds};
 pub use timers::{Expiry, Timers};

@@ -129,7 +129,7 @@ fn an_orphan_wakes_the_loop_once() {
 
 #[test]
 fn another_thread_ends_the_wait_and_a_later_wait_is_quiet() {
-    let driver: Driver<NoTimer, (), _> = Driver::new(crate::time::Monotonic).unwrap();
+    let driver: Driver<NoTimer, NoTimer, (), _> = Driver::new(crate::time::Monotonic).unwrap();
     for _ in 0..100 {
         let plan = driver.plan(false, false);
         assert_eq!(plan, Wait::Park { timeout: None });
@@ -169,9 +169,9 @@ fn a_signal_is_reported() {
 #[test]
 fn a_real_wait_ends_with_its_timer_and_not_before() {
     let clock = crate::time::Monotonic;
-    let driver: Driver<Timer, (), _> = Driver::new(clock).unwrap();
+    let driver: Driver<Timer, (), (), _> = Driver::new(clock).unwrap();
     let deadline_ns = clock.now_ns() + 1_300_000;
-    driver.schedule(deadline_ns, timer(0));
+    driver.schedule(at(deadline_ns), timer(0));
     let popped = loop {
         let plan = driver.plan(false, false);
         driver
@@ -193,7 +193,7 @@ fn drain_returns_the_sources() {
     driver
         .register(Fd::from(&near), Interest::READABLE, Rc::new("a"))
         .unwrap();
-    let (sources, timers) = driver.drain();
+    let (sources, timers, _brought) = driver.drain();
     assert_eq!(sources, [Rc::new("a")]);
     assert!(timers.is_empty());
     assert!(look(&driver).is_empty());
