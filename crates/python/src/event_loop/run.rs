@@ -86,6 +86,9 @@ fn turn(this: &Ref<EventLoopData>, driver: &LoopDriver, is_first: bool) -> Outco
     collect_due(this, driver);
     run_ready(this, driver)?;
     send_gathered(this)?;
+    if plan == Wait::Skip {
+        return Ok(());
+    }
     driver
         .finish_turn()
         .map_err(|error| Raised::os_error(this.py(), &error))

@@ -313,9 +313,16 @@ pub fn run(this: &Ref<HandleData>) -> Outcome<()> {
         return Ok(());
     };
     let arguments = this.arguments();
+    let apply = || arguments.apply(&callback);
+    if this.shares_context.get() && this.as_obj().is_unshared() {
+        // Nobody can ask this handle for its context.
+        if let (Some(context), Some(scheduler)) = (this.context.get(), this.scheduler.get()) {
+            return scheduler.snapshot.run_in_copy(&context, apply).map(drop);
+        }
+    }
     match this.context()? {
-        Some(context) => context::run_in(&context, || arguments.apply(&callback)).map(drop),
-        None => arguments.apply(&callback).map(drop),
+        Some(context) => context::run_in(&context, apply).map(drop),
+        None => apply().map(drop),
     }
 }
 
@@ -343,14 +350,14 @@ pub fn cancel(this: &Ref<HandleData>) -> Outcome<()> {
 /// The handle leaves its queue: from now on the collector has to know it, if there is somebody who holds it.
 #[inline]
 pub fn leave_queue(this: &Ref<HandleData>) {
-    if !this.is_unshared() {
+    if !this.as_obj().is_unshared() {
         this.track();
     }
 }
 
 /// Shows the collector a handle in a queue: as an object, or, where only the queue holds it, by what it refers to.
 pub fn visit_queued(this: &Ref<HandleData>, visitor: &mut Visitor) {
-    if this.is_unshared() && !this.is_tracked() {
+    if this.as_obj().is_unshared() && !this.is_tracked() {
         this.visit(visitor);
     } else {
         visitor.object(this.as_obj());

@@ -157,13 +157,6 @@ impl<T: Payload> Ref<T> {
         }
     }
 
-    /// Whether `self` is the only reference.
-    #[inline]
-    pub fn is_unshared(&self) -> bool {
-        // SAFETY: a live object.
-        unsafe { ffi::Py_REFCNT(self.object.as_ptr()) == 1 }
-    }
-
     /// As `alloc`, but the collector does not know of the instance until `track`. For what a queue of ours owns: its
     /// owner shows the collector what the instance refers to.
     ///

@@ -125,6 +125,13 @@ impl Obj {
         self.0 == other.0
     }
 
+    /// Whether `self` is the only reference.
+    #[inline]
+    pub fn is_unshared(&self) -> bool {
+        // SAFETY: a live object.
+        unsafe { ffi::Py_REFCNT(self.as_ptr()) == 1 }
+    }
+
     /// Whether this is `None`.
     #[inline]
     pub fn is_none(&self) -> bool {

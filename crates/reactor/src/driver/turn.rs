@@ -211,6 +211,8 @@ impl<T: Expiry, R, S: Clone, C: Clock> Driver<T, R, S, C> {
     /// # Errors
     /// Those of epoll_create1(2), when an orphan was seen and no new epoll instance can be made.
     /// Tried again next turn.
+    ///
+    /// After [`Wait::Skip`] there were no events, and it may be left out.
     pub fn finish_turn(&self) -> io::Result<()> {
         self.events.borrow_mut().clear();
         self.handed_out.set(0);
