@@ -22,7 +22,7 @@ use pyo3::{Python, ffi};
 
 use super::cell::Slot;
 use super::context;
-use super::errors::{Outcome, Raised};
+use super::errors::Outcome;
 use super::gc::Visitor;
 use super::object::Obj;
 
@@ -98,7 +98,7 @@ impl Snapshot {
 
 /// The variables of the current context; null when there is no context yet, or when the layout is unknown.
 #[inline]
-fn current_variables(py: Python<'_>) -> *mut c_void {
+fn current_variables(py: Python<'_>) -> *mut ffi::PyObject {
     if !IS_LAYOUT_KNOWN.load(Ordering::Relaxed) {
         return null_mut();
     }
@@ -113,34 +113,38 @@ fn current_variables(py: Python<'_>) -> *mut c_void {
 /// Whether two contexts are known to have the same variables with the same values.
 #[inline]
 fn are_alike(left: &Obj, right: &Obj) -> bool {
-    // SAFETY: both are live contexts: `get` and `context::copy` made them.
-    let (left, right) = unsafe { (variables_of(left.as_ptr()), variables_of(right.as_ptr())) };
+    // SAFETY: a live context: `get` or `context::copy` made it.
+    let left = unsafe { variables_of(left.as_ptr()) };
+    // SAFETY: as above.
+    let right = unsafe { variables_of(right.as_ptr()) };
     IS_LAYOUT_KNOWN.load(Ordering::Relaxed) && left == right
 }
 
 #[inline]
 fn current_context(py: Python<'_>) -> *mut ffi::PyObject {
     let _attached = py;
-    // SAFETY: the thread is attached, so it has a state, which is larger than the offset in every supported version.
-    unsafe {
-        ffi::PyThreadState_Get()
-            .byte_add(CURRENT_OFFSET)
-            .cast::<*mut ffi::PyObject>()
-            .read()
-    }
+    // SAFETY: the thread is attached, so it has a state.
+    let state = unsafe { ffi::PyThreadState_Get() };
+    // SAFETY: the struct is larger than the offset in every supported version.
+    unsafe { word(state.cast(), CURRENT_OFFSET) }
 }
 
 /// # Safety
 /// `context` is a live context.
 #[inline]
-unsafe fn variables_of(context: *mut ffi::PyObject) -> *mut c_void {
+unsafe fn variables_of(context: *mut ffi::PyObject) -> *mut ffi::PyObject {
     // SAFETY: a context is larger than the offset.
-    unsafe {
-        context
-            .byte_add(VARIABLES_OFFSET)
-            .cast::<*mut c_void>()
-            .read()
-    }
+    unsafe { word(context.cast(), VARIABLES_OFFSET) }
+}
+
+/// # Safety
+/// `base` points to a struct with a pointer at `offset`.
+#[inline]
+unsafe fn word(base: *const c_void, offset: usize) -> *mut ffi::PyObject {
+    // SAFETY: within the struct.
+    let place = unsafe { base.byte_add(offset) };
+    // SAFETY: a pointer is there, aligned as all fields are.
+    unsafe { place.cast::<*mut ffi::PyObject>().read() }
 }
 
 /// Finds out whether this interpreter has the layout that this file expects.
@@ -148,30 +152,37 @@ unsafe fn variables_of(context: *mut ffi::PyObject) -> *mut c_void {
 /// # Errors
 /// `MemoryError`.
 pub fn prepare(py: Python<'_>) -> Outcome<()> {
-    // SAFETY: the thread is attached; a new reference or null with an exception.
-    let probe = unsafe { Obj::from_result(ffi::PyContext_New()) }?;
-    // SAFETY: as above; the name is a C string, and a null default is none.
-    let variable =
-        unsafe { Obj::from_result(ffi::PyContextVar_New(c"probe".as_ptr(), null_mut())) }?;
     let outside = current_context(py);
-    let is_known = context::run_in(&probe, || {
-        if current_context(py) != probe.as_ptr() {
-            return Ok(false);
-        }
-        // SAFETY: a live context.
-        let before = unsafe { variables_of(probe.as_ptr()) };
-        // SAFETY: a live variable and a live value; a new reference or null with an exception.
-        let token = unsafe { ffi::PyContextVar_Set(variable.as_ptr(), variable.as_ptr()) };
-        // SAFETY: as just said.
-        drop(unsafe { Obj::from_result(token) }?);
-        // SAFETY: a live context.
-        let after = unsafe { variables_of(probe.as_ptr()) };
-        let shared = context::copy_current(py)?;
-        // SAFETY: a live context.
-        let copied = unsafe { variables_of(shared.as_ptr()) };
-        Ok(before != after && after == copied)
-    })?;
+    // SAFETY: the thread is attached.
+    let probe = unsafe { ffi::PyContext_New() };
+    // SAFETY: a new reference or null with an exception.
+    let probe = unsafe { Obj::from_result(probe) }?;
+    let is_known = context::run_in(&probe, || shows_changes(&probe))?;
     let is_left = current_context(py) == outside;
     IS_LAYOUT_KNOWN.store(is_known && is_left, Ordering::Relaxed);
-    Ok::<(), Raised>(())
+    Ok(())
+}
+
+/// Whether the current context is found to be `probe`, and its variables change when one is set and only then.
+fn shows_changes(probe: &Obj) -> Outcome<bool> {
+    let py = probe.py();
+    // SAFETY: the name is a C string, and no default is given.
+    let variable = unsafe { ffi::PyContextVar_New(c"probe".as_ptr(), null_mut()) };
+    // SAFETY: a new reference or null with an exception.
+    let variable = unsafe { Obj::from_result(variable) }?;
+    if current_context(py) != probe.as_ptr() {
+        return Ok(false);
+    }
+    // SAFETY: a live context, here and below.
+    let before = unsafe { variables_of(probe.as_ptr()) };
+    // SAFETY: a live variable and a live value.
+    let token = unsafe { ffi::PyContextVar_Set(variable.as_ptr(), variable.as_ptr()) };
+    // SAFETY: a new reference or null with an exception.
+    drop(unsafe { Obj::from_result(token) }?);
+    // SAFETY: see above.
+    let after = unsafe { variables_of(probe.as_ptr()) };
+    let copy = context::copy_current(py)?;
+    // SAFETY: see above.
+    let copied = unsafe { variables_of(copy.as_ptr()) };
+    Ok(before != after && after == copied)
 }
