@@ -19,7 +19,6 @@ SENDFILE = "sendfile"
 SOCK = "sock_*"
 ACCEPTED = "connect_accepted_socket"
 CALL_GRAPH = "the call graph of tasks and futures"
-THREADSAFE_HANDLE = "handles of call_soon_threadsafe that block in cancel()"
 
 GRAPH_TESTS = (
     "test_stack_as_completed",
@@ -172,15 +171,6 @@ _REST: list[Rule] = [
         "EPollEventLoopTests.test_recvfrom_into_wrong_size",
         "EPollEventLoopTests.test_sock_accept_racing",
         since=(3, 14),
-    ),
-    *needs(
-        THREADSAFE_HANDLE,
-        "test_events",
-        "EPollEventLoopTests.test_call_soon_threadsafe_handle_block_cancellation",
-        "EPollEventLoopTests.test_call_soon_threadsafe_handle_block_check_cancelled",
-        "EPollEventLoopTests.test_call_soon_threadsafe_handle_cancel_other_thread",
-        since=(3, 14),
-        hangs=True,
     ),
     *needs(
         CALL_GRAPH,

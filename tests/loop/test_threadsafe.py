@@ -10,6 +10,10 @@ import threading
 
 import pytest
 from harness.parked import once_parked
+from harness.versions import since, until
+
+# How long a callback runs at most: for a thread that has to wait for it, and for one that has not.
+BRIEFLY_S, LONG_S = 0.05, 30
 
 
 def test_many_producers_lose_nothing_and_keep_their_order(loop):
@@ -198,3 +202,137 @@ def test_an_exception_in_a_threadsafe_callback_goes_to_the_handler(loop, reports
     loop.run_forever()
     thread.join()
     assert [report["exception"] for report in reports] == [error]
+
+
+class TestCancelFromAnotherThread:
+    """Since 3.14 the handle of a callback that runs makes other threads wait."""
+
+    @pytest.fixture
+    def ask_while_running(self, loop):
+        """Runs `ask(handle)` on another thread while the callback runs, and says what came when."""
+
+        def run(ask, fail=None, at_most_s=BRIEFLY_S):
+            order, begun, asked = [], threading.Event(), threading.Event()
+
+            def callback():
+                order.append("begin")
+                begun.set()
+                if asked.wait(at_most_s):
+                    order.append("did not wait")
+                order.append("end")
+                if fail:
+                    raise fail
+
+            def other_side():
+                handle = loop.call_soon_threadsafe(callback)
+                begun.wait()
+                order.append(ask(handle))
+                asked.set()
+                order.append(handle.cancelled())
+                loop.call_soon_threadsafe(loop.stop)
+
+            thread = threading.Thread(target=other_side)
+            loop.call_soon(thread.start)
+            loop.run_forever()
+            thread.join()
+            return order
+
+        return run
+
+    @since(3, 14)
+    def test_cancel_waits_for_the_end(self, ask_while_running):
+        assert ask_while_running(lambda handle: handle.cancel()) == ["begin", "end", None, True]
+
+    @since(3, 14)
+    def test_cancelled_waits_for_the_end(self, ask_while_running):
+        answer = ask_while_running(lambda handle: handle.cancelled())
+        assert answer == ["begin", "end", False, False]
+
+    @until(3, 14)
+    def test_cancel_does_not_wait(self, ask_while_running):
+        answer = ask_while_running(lambda handle: handle.cancel(), at_most_s=LONG_S)
+        assert answer == ["begin", None, True, "did not wait", "end"]
+
+    @since(3, 14)
+    def test_all_who_wait_are_let_go(self, ask_while_running):
+        answers = []
+
+        def ask(handle):
+            threads = [
+                threading.Thread(target=lambda: answers.append(handle.cancelled()))
+                for _ in range(4)
+            ]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+
+        assert ask_while_running(ask) == ["begin", "end", None, False]
+        assert answers == [False] * 4
+
+    @since(3, 14)
+    def test_a_callback_that_fails_lets_go_too(self, ask_while_running, reports):
+        error = ValueError("wrong")
+        answer = ask_while_running(lambda handle: handle.cancel(), fail=error)
+        assert answer == ["begin", "end", None, True]
+        assert [report["exception"] for report in reports] == [error]
+
+    def test_the_callback_itself_does_not_wait(self, loop):
+        handles, answers = queue.SimpleQueue(), []
+
+        def callback():
+            handle = handles.get(timeout=LONG_S)
+            answers.append(handle.cancelled())
+            handle.cancel()
+            answers.append(handle.cancelled())
+            loop.stop()
+
+        thread = threading.Thread(target=lambda: handles.put(loop.call_soon_threadsafe(callback)))
+        loop.call_soon(thread.start)
+        loop.run_forever()
+        thread.join()
+        assert answers == [False, True]
+
+    @since(3, 14)
+    def test_a_signal_interrupts_the_wait(self, loop_factory):
+        """The loop runs on another thread here: only the main thread handles signals."""
+        loop = loop_factory()
+        begun, interrupted, seen = threading.Event(), threading.Event(), []
+
+        class Interrupt(Exception):
+            pass
+
+        def raise_it(*_):
+            raise Interrupt
+
+        def callback():
+            begun.set()
+            # Gives the main thread time to begin its wait.
+            interrupted.wait(BRIEFLY_S)
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGUSR1)
+            seen.append(interrupted.wait(LONG_S))
+            loop.stop()
+
+        previous = signal.signal(signal.SIGUSR1, raise_it)
+        handle = loop.call_soon_threadsafe(callback)
+        thread = threading.Thread(target=loop.run_forever)
+        thread.start()
+        try:
+            with pytest.raises(Interrupt):
+                begun.wait()
+                handle.cancel()
+        finally:
+            interrupted.set()
+            thread.join()
+            signal.signal(signal.SIGUSR1, previous)
+        assert seen == [True]
+        assert not handle.cancelled()
+        loop.close()
+
+    @since(3, 14)
+    def test_says_that_it_is_asyncios_class(self, loop):
+        handle = loop.call_soon_threadsafe(int)
+        assert isinstance(handle, asyncio.events._ThreadSafeHandle)
+        assert not isinstance(loop.call_soon(loop.stop), asyncio.events._ThreadSafeHandle)
+        assert repr(handle).startswith("<_ThreadSafeHandle ")
+        loop.run_forever()

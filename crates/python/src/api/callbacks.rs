@@ -269,6 +269,7 @@ fn call_soon_threadsafe(this: &Ref<EventLoopData>, args: Args<'_>) -> Outcome {
         request.arguments,
         request.context,
     )?;
+    handle.set_threadsafe();
     post(this, &handle)?;
     Ok(handle.into_obj())
 }

@@ -10,6 +10,7 @@ use pyo3::types::{PyAnyMethods, PyTuple};
 use pyo3::{Python, intern};
 
 use super::schedule::Scheduler;
+use super::threadsafe;
 use crate::py::args::{Args, Signature};
 use crate::py::call;
 use crate::py::cell::Slot;
@@ -21,7 +22,7 @@ use crate::py::imports;
 use crate::py::instance::{Payload, Ref, TypeSlot, WeakList};
 use crate::py::object::Obj;
 use crate::py::slots::TypeBuilder;
-use crate::py::version::PY_3_12;
+use crate::py::version::{PY_3_12, PY_3_14};
 
 static TYPE: TypeSlot = TypeSlot::new();
 
@@ -99,6 +100,7 @@ pub struct HandleData {
     cancelled: Cell<bool>,
     /// The context is the loop's snapshot, to be copied before anybody gets it.
     shares_context: Cell<bool>,
+    threadsafe: Cell<bool>,
 }
 
 impl Payload for HandleData {
@@ -114,6 +116,7 @@ impl Payload for HandleData {
             debug: Cell::default(),
             cancelled: Cell::new(false),
             shares_context: Cell::new(false),
+            threadsafe: Cell::new(false),
         }
     }
 
@@ -174,7 +177,19 @@ impl HandleData {
             debug: Cell::new(None),
             cancelled: Cell::new(false),
             shares_context: Cell::new(given.is_none()),
+            threadsafe: Cell::new(false),
         })
+    }
+
+    /// Makes it a handle of `call_soon_threadsafe`, which differs from others since 3.14; see `threadsafe.rs`.
+    #[inline]
+    pub fn set_threadsafe(&self) {
+        self.threadsafe.set(true);
+    }
+
+    #[inline]
+    fn is_threadsafe(&self) -> bool {
+        PY_3_14 && self.threadsafe.get()
     }
 
     /// Whether `cancel` was called.
@@ -309,6 +324,19 @@ pub fn make_queued(
 /// Whatever the callback raised; the loop reports it.
 #[inline]
 pub fn run(this: &Ref<HandleData>) -> Outcome<()> {
+    // A handle that nobody else has is cancelled by nobody.
+    if this.is_threadsafe() && !this.as_obj().is_unshared() {
+        return threadsafe::run(this);
+    }
+    apply(this)
+}
+
+/// `run`, whatever kind of handle it is.
+///
+/// # Errors
+/// As `run`.
+#[inline]
+pub(super) fn apply(this: &Ref<HandleData>) -> Outcome<()> {
     let Some(callback) = this.callback.get() else {
         return Ok(());
     };
@@ -426,10 +454,21 @@ fn repr(this: &Ref<HandleData>) -> Outcome {
 
 fn class(this: &Ref<HandleData>) -> Outcome {
     let py = this.py();
+    if this.is_threadsafe() {
+        return call::attr(imports::events(py), intern!(py, "_ThreadSafeHandle"));
+    }
     if this.is_exact() {
         return Ok(imports::handle_class(py).clone());
     }
     Ok(Obj::from(this.as_obj().bind().get_type()))
+}
+
+/// What a thread that asks has to wait for.
+fn settle(this: &Ref<HandleData>) -> Outcome<()> {
+    if this.is_threadsafe() {
+        return threadsafe::wait_for_end(this);
+    }
+    Ok(())
 }
 
 fn arguments_or_none(this: &Ref<HandleData>) -> Outcome {
@@ -467,10 +506,12 @@ pub fn build(py: Python<'_>) -> Outcome {
     .weak_references(offset_of!(HandleData, weak))
     .repr(repr)
     .method0(c"cancel", c"cancel($self, /)\n--\n\nKeep the callback from running.", |this| {
+        settle(this)?;
         cancel(this)?;
         Ok(Obj::none(this.py()))
     })
     .method0(c"cancelled", c"cancelled($self, /)\n--\n\nWhether cancel() was called.", |this| {
+        settle(this)?;
         Ok(Obj::bool(this.py(), this.is_cancelled()))
     })
     .when(PY_3_12, |builder| {

@@ -1,8 +1,8 @@
 //! Handles, and what everything above may do with a loop's queues.
 //!
-//! `handle.rs` and `timer_handle.rs` are asyncio's `Handle` and `TimerHandle`; `schedule.rs` is the loop as futures and
-//! tasks see it, `turn.rs` what transports share in a turn; `report.rs` tells of callbacks that failed; `action.rs` makes
-//! a Rust closure callable from Python.
+//! `handle.rs` and `timer_handle.rs` are asyncio's `Handle` and `TimerHandle`, `threadsafe.rs` is what sets those of
+//! `call_soon_threadsafe` apart; `schedule.rs` is the loop as futures and tasks see it, `turn.rs` what transports share in
+//! a turn; `report.rs` tells of callbacks that failed; `action.rs` makes a Rust closure callable from Python.
 
 pub mod action;
 #[expect(
@@ -12,5 +12,6 @@ pub mod action;
 pub mod handle;
 pub mod report;
 pub mod schedule;
+pub mod threadsafe;
 pub mod timer_handle;
 pub mod turn;

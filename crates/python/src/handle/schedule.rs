@@ -16,6 +16,7 @@ use reactor::sys::Fd;
 use reactor::time::{Deadline, Monotonic};
 
 use super::handle::{self, HandleData};
+use super::threadsafe::Called;
 use super::timer_handle::{self, TimerHandleData};
 use super::turn::Turn;
 use crate::py::call;
@@ -172,6 +173,8 @@ pub struct Scheduler {
     pub turn: Turn,
     /// The task that asyncio was last told is running; see `task/current.rs`.
     pub current: Slot,
+    /// The callback of `call_soon_threadsafe` that runs.
+    pub called: Called,
     /// A signal has arrived: its handler is to be put into the queue.
     pub signals_pending: Cell<bool>,
     poll_soon: Cell<bool>,
@@ -191,6 +194,7 @@ impl Payload for Scheduler {
             snapshot: Snapshot::default(),
             turn: Turn::default(),
             current: Slot::default(),
+            called: Called::default(),
             signals_pending: Cell::new(false),
             poll_soon: Cell::new(false),
             phase: Cell::new(Phase::Blank),
@@ -202,6 +206,7 @@ impl Payload for Scheduler {
     fn visit(&self, visitor: &mut Visitor) {
         visitor.slot(&self.current);
         self.snapshot.visit(visitor);
+        self.called.visit(visitor);
         if let Ok(ready) = self.ready.try_borrow() {
             ready.iter().for_each(|entry| entry.visit(visitor));
         }
