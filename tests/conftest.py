@@ -10,6 +10,7 @@ import asyncio
 import gc
 import inspect
 import logging
+import signal
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,6 +22,15 @@ from harness.loops import KINDS, ORDERING_KINDS, Library, TrackedFactory, librar
 GRACE_TURNS = 10
 
 _failed = pytest.StashKey[bool]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Undoes what a shell without job control does to programs in the background.
+
+    It starts them with SIGINT ignored, and `remove_signal_handler` would not bring that back.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
