@@ -146,6 +146,91 @@ def test_tokens_can_be_reset_across_awaits(loop, make_task):
     assert loop.run_until_complete(make_task(work())) == "test"
 
 
+def test_a_change_stays_in_its_task_from_step_to_step(loop, make_task):
+    variable = contextvars.ContextVar("variable", default="unset")
+    seen = []
+
+    async def work(number):
+        seen.append(variable.get())
+        await asyncio.sleep(0)
+        token = variable.set(number)
+        for _ in range(3):
+            await asyncio.sleep(0)
+            assert variable.get() == number
+        variable.reset(token)
+        await asyncio.sleep(0)
+        assert variable.get() == "unset"
+
+    async def look():
+        for _ in range(10):
+            assert variable.get() == "unset"
+            await asyncio.sleep(0)
+
+    tasks = [make_task(work(number)) for number in range(3)] + [make_task(look())]
+    loop.run_until_complete(asyncio.gather(*tasks))
+    assert seen == ["unset"] * 3
+
+
+def test_a_token_of_an_earlier_step_is_good_in_a_later_one(loop, make_task):
+    variable = contextvars.ContextVar("variable")
+    value = object()
+
+    async def work():
+        first = variable.set(value)
+        # Sets what is set already, which leaves the variables as they are.
+        again = variable.set(value)
+        await asyncio.sleep(0)
+        variable.reset(again)
+        await asyncio.sleep(0)
+        variable.reset(first)
+        return variable.get("unset")
+
+    async def main():
+        variable.set(value)
+        token = None
+
+        async def inner():
+            nonlocal token
+            token = variable.set(value)
+            await asyncio.sleep(0)
+            variable.reset(token)
+            await asyncio.sleep(0)
+            with pytest.raises(RuntimeError, match="has already been used once"):
+                variable.reset(token)
+
+        await make_task(inner())
+        return await make_task(work())
+
+    assert loop.run_until_complete(make_task(main())) is value
+
+
+@since(3, 12)
+def test_get_context_within_a_step_gives_the_one_it_runs_in(loop, make_task):
+    variable = contextvars.ContextVar("variable", default="unset")
+
+    async def work():
+        context = asyncio.current_task().get_context()
+        variable.set("set")
+        assert context[variable] == "set"
+        with pytest.raises(RuntimeError, match="already entered"):
+            context.run(int)
+        await asyncio.sleep(0)
+        assert asyncio.current_task().get_context() is context
+        return context
+
+    async def quiet():
+        context = asyncio.current_task().get_context()
+        await asyncio.sleep(0)
+        assert asyncio.current_task().get_context() is context
+        return context
+
+    async def main():
+        return await asyncio.gather(*map(make_task, (work(), quiet(), quiet())))
+
+    contexts = loop.run_until_complete(make_task(main()))
+    assert len({id(context) for context in contexts}) == 3
+
+
 @since(3, 12)
 def test_get_context_gives_it(loop, make_task):
     context = contextvars.copy_context()

@@ -9,7 +9,6 @@ use super::core::EventLoopData;
 use super::report;
 use crate::handle::handle;
 use crate::handle::schedule::{Entry, run_callback};
-use crate::py::context;
 use crate::py::coroutine::{enter_step, leave_step};
 use crate::py::errors::{Outcome, Raised, guard, leaves_the_loop};
 use crate::py::instance::Ref;
@@ -78,9 +77,8 @@ fn run_task(
         .downcast::<TaskData>()
         .expect("only tasks are put into Step and Wakeup entries");
     current::publish(this.upcast(), task)?;
-    let context = task.context()?;
     enter_step();
-    let result = context::run_in(&context, || body(task));
+    let result = task.run_in_context(&this.base.snapshot, || body(task));
     leave_step(task.py());
     result
 }

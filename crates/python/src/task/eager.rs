@@ -26,9 +26,12 @@ pub fn start(task: &Ref<TaskData>, loop_: &Obj) -> Outcome<()> {
         intern!(py, "_register_eager_task"),
         [task.as_obj()],
     )?;
-    let result = task
-        .context()
-        .and_then(|context| context::run_in(&context, || step::step(task, None)));
+    let result = match task.base.scheduler() {
+        Some(scheduler) => task.run_in_context(&scheduler.snapshot, || step::step(task, None)),
+        None => task
+            .context()
+            .and_then(|context| context::run_in(&context, || step::step(task, None))),
+    };
     // What the step raised must survive the calls that put everything back.
     let exception = result.err().map(|raised| raised.take(py));
     call::method(

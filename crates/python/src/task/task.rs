@@ -23,6 +23,7 @@ use crate::py::imports;
 use crate::py::instance::{Derived, Payload, Ref, TypeSlot};
 use crate::py::object::Obj;
 use crate::py::slots::TypeBuilder;
+use crate::py::snapshot::Snapshot;
 use crate::py::version::PY_3_12;
 
 static TYPE: TypeSlot = TypeSlot::new();
@@ -56,6 +57,8 @@ pub struct TaskState {
     pub registered: Cell<bool>,
     /// How often `cancel` was called, less `uncancel`.
     pub cancels: Cell<u32>,
+    /// The context is the loop's snapshot, to be copied before anybody gets it.
+    shares_context: Cell<bool>,
     /// `_must_cancel`: the next step throws CancelledError in.
     pub must_cancel: Cell<bool>,
     /// `_log_destroy_pending`
@@ -79,6 +82,7 @@ impl Payload for TaskData {
                 registration: Cell::new(None),
                 registered: Cell::new(false),
                 cancels: Cell::new(0),
+                shares_context: Cell::new(false),
                 must_cancel: Cell::new(false),
                 log_destroy_pending: Cell::new(false),
             },
@@ -134,19 +138,62 @@ impl Drop for TaskState {
 }
 
 impl Ref<TaskData> {
-    /// The context that the coroutine runs in.
+    /// The context that the coroutine runs in, which from now on is the task's own.
     ///
     /// # Errors
-    /// RuntimeError before `__init__`.
-    #[inline]
+    /// RuntimeError before `__init__`; `MemoryError`.
     pub fn context(&self) -> Outcome {
-        match self.own.context.get() {
-            Some(context) => Ok(context),
-            None => Err(Raised::runtime_error(
+        let Some(context) = self.own.context.get() else {
+            return Err(Raised::runtime_error(
                 self.py(),
                 "uninitialized Task object",
-            )),
+            ));
+        };
+        if !self.own.shares_context.get() {
+            return Ok(context);
         }
+        let own = context::copy(&context)?;
+        self.own.shares_context.set(false);
+        self.own.context.set(Some(own.clone()));
+        Ok(own)
+    }
+
+    /// Runs a step in the task's context. A task that shares its context gets the loop's own copy for the time of the
+    /// step, and keeps it if the step has changed a variable or somebody got hold of it.
+    ///
+    /// # Errors
+    /// What `step` raised; RuntimeError when the context is entered already.
+    #[inline]
+    pub fn run_in_context(
+        &self,
+        snapshot: &Snapshot,
+        step: impl FnOnce() -> Outcome<()>,
+    ) -> Outcome<()> {
+        let context = &self.own.context;
+        if self.own.shares_context.get()
+            && let Some(shared) = context.get()
+            && let Some(lent) = snapshot.lend(&shared)?
+        {
+            self.own.shares_context.set(false);
+            context.set(Some(lent.clone()));
+            let result = context::run_in(&lent, step);
+            if context.holds(&lent) {
+                // Dropped first, so that it does not count as somebody else's.
+                drop(context.take());
+                let kept = snapshot.take_back(lent, &shared);
+                self.own.shares_context.set(kept.is_none());
+                context.set(kept.or(Some(shared)));
+            }
+            return result;
+        }
+        context::run_in(&self.context()?, step)
+    }
+
+    fn context_or_none(&self) -> Outcome {
+        if self.own.context.is_some() {
+            return self.context();
+        }
+        Ok(Obj::none(self.py()))
     }
 
     fn report_destroyed(&self) -> Outcome<()> {
@@ -168,14 +215,19 @@ impl Ref<TaskData> {
             let text = format!("a coroutine was expected, got {}", coro.bind().repr()?);
             return Err(Raised::type_error(py, text));
         }
-        let context = match context {
-            Some(context) if !context.is_none() => context.clone(),
-            _ => context::copy_current(py)?,
+        let given = context.filter(|context| !context.is_none());
+        let context = match (given, self.base.scheduler()) {
+            (Some(context), _) => context.clone(),
+            (None, Some(scheduler)) => scheduler.snapshot.get(py)?,
+            (None, None) => context::copy_current(py)?,
         };
         let name = match name {
             Some(name) if !name.is_none() => Name::Given(text_of(name)?),
             _ => Name::next(),
         };
+        self.own
+            .shares_context
+            .set(given.is_none() && self.base.scheduler().is_some());
         self.own.context.set(Some(context));
         drop(self.own.name.replace(Some(name)));
         self.own.coro.set(Some(coro.clone()));
@@ -412,7 +464,7 @@ fn methods(builder: TypeBuilder<TaskData>) -> TypeBuilder<TaskData> {
             builder.method0(
                 c"get_context",
                 c"get_context($self, /)\n--\n\nThe context the coroutine runs in.",
-                |this| or_none(this.py(), this.own.context.get()),
+                Ref::<TaskData>::context_or_none,
             )
         })
         .method0(c"get_name", c"get_name($self, /)\n--\n\nThe name.", get_name)
@@ -435,9 +487,11 @@ fn attributes(builder: TypeBuilder<TaskData>) -> TypeBuilder<TaskData> {
         .getter(c"_coro", c"The coroutine.", |this| {
             or_none(this.py(), this.own.coro.get())
         })
-        .getter(c"_context", c"The context the coroutine runs in.", |this| {
-            or_none(this.py(), this.own.context.get())
-        })
+        .getter(
+            c"_context",
+            c"The context the coroutine runs in.",
+            Ref::<TaskData>::context_or_none,
+        )
         .getter(
             c"_fut_waiter",
             c"What the task waits for, or None.",
