@@ -6,6 +6,7 @@ import asyncio
 import gc
 import re
 import sys
+import threading
 import warnings
 
 import pytest
@@ -171,3 +172,44 @@ class TestNeverAwaited:
             return str(caught[0].message)
 
         assert "created at" not in loop.run_until_complete(main())
+
+
+@pytest.mark.parametrize("answer", ["stop", "call_soon", "call_later"])
+def test_a_report_made_before_the_loop_waits_is_acted_on(loop, make_task, answer):
+    async def fail():
+        raise ValueError("nobody asks")
+
+    def handler(loop, context):
+        if answer == "stop":
+            loop.stop()
+        elif answer == "call_soon":
+            loop.call_soon(loop.stop)
+        else:
+            loop.call_later(0.001, loop.stop)
+
+    loop.set_exception_handler(handler)
+    # Without the rescue a loop that waits for nothing would never come back.
+    rescue = threading.Timer(5, loop.call_soon_threadsafe, (loop.stop,))
+    rescue.start()
+    make_task(fail())
+    loop.run_forever()
+    assert rescue.is_alive()
+    rescue.cancel()
+    rescue.join()
+
+
+def test_what_a_finished_task_held_may_give_the_loop_work_when_it_goes(loop, make_task):
+    class Stops:
+        def __del__(self):
+            loop.call_soon(loop.stop)
+
+    async def hold():
+        return Stops()
+
+    rescue = threading.Timer(5, loop.call_soon_threadsafe, (loop.stop,))
+    rescue.start()
+    make_task(hold())
+    loop.run_forever()
+    assert rescue.is_alive()
+    rescue.cancel()
+    rescue.join()

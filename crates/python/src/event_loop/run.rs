@@ -71,6 +71,13 @@ fn turns(this: &Ref<EventLoopData>, driver: &LoopDriver) -> Outcome<()> {
 fn turn(this: &Ref<EventLoopData>, driver: &LoopDriver, is_first: bool) -> Outcome<()> {
     let scheduler = this.upcast();
     scheduler.turn.begin();
+    if scheduler.ready_len() == 0 {
+        // Nobody's task runs while the loop waits, and none must be kept alive by having run last, nor any variable's
+        // value by a callback that was scheduled last. Before the plan is made: letting them go can run Python that
+        // gives the turn work, or stops the loop.
+        current::withdraw(scheduler)?;
+        scheduler.snapshot.clear();
+    }
     let stopping = this.own.stopping.get();
     let has_ready = stopping || scheduler.ready_len() > 0;
     let force = is_first
@@ -98,12 +105,6 @@ fn turn(this: &Ref<EventLoopData>, driver: &LoopDriver, is_first: bool) -> Outco
 fn look(this: &Ref<EventLoopData>, driver: &LoopDriver, plan: Wait) -> Outcome<()> {
     let py = this.py();
     let parks = matches!(plan, Wait::Park { .. });
-    if parks {
-        // Nobody's task runs while the loop waits, and none must be kept alive by having run last, nor any variable's
-        // value by a callback that was scheduled last.
-        current::withdraw(this.upcast())?;
-        this.base.snapshot.clear();
-    }
     let releases = parks || driver.now_ns().saturating_sub(this.own.yielded_ns.get()) > YIELD_NS;
     let waited = driver.wait_with(plan, |poller, timeout, events| {
         if releases {
