@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 
 import pytest
 
@@ -367,3 +368,92 @@ class TestCounting:
                 return "cancelled"
 
         assert ends(make_task(work())) == ends(asyncio.Task(work(), loop=loop))
+
+
+class TestTasksThatWaitForTasks:
+    def chain(self, make_task, future, length):
+        async def wait_for(other):
+            await other
+
+        tasks = [make_task(wait_for(future))]
+        for _ in range(length - 1):
+            tasks.append(make_task(wait_for(tasks[-1])))
+        return tasks
+
+    def test_the_first_of_a_chain_gets_the_message(self, loop, make_task):
+        future = loop.create_future()
+        tasks = self.chain(make_task, future, 20)
+        run_turn(loop)
+        assert tasks[-1].cancel("why") is True
+        assert [task.cancelling() for task in tasks] == [1] * 20
+        assert future.cancelled()
+        assert future._cancel_message == "why"
+        loop.run_until_complete(asyncio.wait(tasks))
+        assert all(task.cancelled() for task in tasks)
+
+    def test_before_the_first_of_them_waits(self, loop, make_task):
+        trail = []
+
+        async def work():
+            trail.append("began")
+
+        async def wait_for(other):
+            await other
+
+        first = make_task(wait_for(make_task(work())))
+        second = make_task(wait_for(first))
+        for _ in range(2):
+            assert second.cancel("why") is True
+        assert second._must_cancel
+        assert not first._must_cancel
+        loop.run_until_complete(asyncio.wait([first, second]))
+        assert (first.cancelled(), second.cancelled()) == (False, True)
+        assert trail == ["began"]
+
+    def test_when_the_one_waited_for_has_just_ended(self, loop, make_task):
+        async def work():
+            await asyncio.sleep(0)
+
+        async def wait_for(other):
+            await other
+
+        inner = make_task(work())
+        outer = make_task(wait_for(inner))
+        inner.add_done_callback(lambda _: outer.cancel("late"))
+        with pytest.raises(asyncio.CancelledError) as caught:
+            loop.run_until_complete(outer)
+        assert caught.value.args == ("late",)
+        assert not inner.cancelled()
+
+    @pytest.mark.only("asyncioxide")
+    def test_a_chain_may_be_longer_than_the_stack(self, loop):
+        """asyncio recurses, and gives up with a RecursionError."""
+        future = loop.create_future()
+        tasks = self.chain(loop.create_task, future, 100_000)
+        run_turn(loop)
+        assert tasks[-1].cancel() is True
+        loop.run_until_complete(asyncio.wait(tasks))
+        assert all(task.cancelled() for task in tasks)
+
+    @pytest.mark.parametrize("size", [1, 2, 3, 10])
+    def test_in_a_circle_is_an_error(self, loop, make_task, size):
+        tasks = []
+        entry = loop.create_future()
+
+        async def wait_for(number):
+            if number == 0:
+                await entry
+            await tasks[(number + 1) % (size + 1)]
+
+        tasks += [make_task(wait_for(number)) for number in range(size + 1)]
+        run_turn(loop)
+        entry.set_result(None)
+        run_turn(loop)
+        with pytest.raises(RecursionError):
+            tasks[0].cancel()
+        for task in tasks:
+            task._log_destroy_pending = False
+        # Nothing can wake them; dropped, the circle is the collector's.
+        tasks.clear()
+        del task
+        gc.collect()

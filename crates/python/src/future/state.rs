@@ -196,6 +196,22 @@ impl FutureData {
         }
     }
 
+    /// Whether the instance has a `__dict__` yet.
+    pub fn has_dict(&self) -> bool {
+        self.dict.get().is_some()
+    }
+
+    /// Whether `name` was assigned on the instance.
+    ///
+    /// # Errors
+    /// What comparing keys raises.
+    pub fn dict_has(&self, name: &pyo3::Bound<'_, pyo3::types::PyString>) -> Outcome<bool> {
+        match self.dict.get() {
+            Some(dict) => Ok(dict.bind().contains(name)?),
+            None => Ok(false),
+        }
+    }
+
     /// Forgets everything a previous `__init__` left.
     pub fn reset(&self) {
         drop(self.callbacks.take());

@@ -250,7 +250,7 @@ fn wait_for_any(task: &Ref<TaskData>, awaited: &Obj) -> Outcome<()> {
 /// `cancel()` was called while the coroutine ran: what it waits for at present is cancelled in its place.
 #[inline]
 fn pass_cancellation_on(task: &Ref<TaskData>) -> Outcome<()> {
-    if task.own.must_cancel.get() && cancel::cancel_waiter(task, None)? {
+    if task.own.must_cancel.get() && cancel::cancel_waiter(task)? {
         task.own.must_cancel.set(false);
     }
     Ok(())
