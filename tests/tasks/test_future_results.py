@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import threading
 
 import pytest
@@ -128,6 +129,35 @@ class TestFailed:
         with pytest.raises(KeyError, match="no"):
             future.set_exception(Odd)
         assert not future.done()
+
+
+    def test_an_exception_that_refuses_assignments_is_raised_as_it_is(self, loop, make_future):
+        @dataclasses.dataclass(frozen=True)
+        class Frozen(Exception):
+            code: int
+
+        async def fail():
+            raise Frozen(2)
+
+        future = make_future()
+        error = Frozen(1)
+        future.set_exception(error)
+        for _ in range(2):
+            with pytest.raises(Frozen) as caught:
+                future.result()
+            assert caught.value is error
+        with pytest.raises(Frozen, match="2"):
+            loop.run_until_complete(fail())
+
+    def test_the_traceback_is_read_past_the_class(self, make_future):
+        class Odd(Exception):
+            @property
+            def __traceback__(self):
+                raise AssertionError("asked")
+
+        future = make_future()
+        future.set_exception(Odd())
+        assert type(future.exception()) is Odd
 
 
 class TestCancelled:

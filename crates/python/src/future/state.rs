@@ -296,10 +296,11 @@ impl FutureData {
             State::Cancelled => Err(call::raise(&self.make_cancelled_error(py)?)),
             State::Raised => {
                 self.log_traceback.set(false);
-                let exception = self.outcome.get().unwrap_or_else(|| Obj::none(py));
+                let Some(exception) = self.outcome.get() else {
+                    return Err(Raised::runtime_error(py, "the collector took the exception"));
+                };
                 let traceback = self.rare().and_then(|rare| rare.exception_traceback.take());
-                let traceback = traceback.unwrap_or_else(|| Obj::none(py));
-                call::set_attr(&exception, intern!(py, "__traceback__"), &traceback)?;
+                call::set_traceback(&exception, traceback.as_ref())?;
                 Err(call::raise(&exception))
             }
         }
@@ -345,8 +346,7 @@ impl FutureData {
         let py = this.py();
         self.ensure_pending(py)?;
         let exception = self.raisable(exception)?;
-        let traceback = call::attr(&exception, intern!(py, "__traceback__"))?;
-        if !traceback.is_none() {
+        if let Some(traceback) = call::traceback(&exception) {
             self.rare_mut().exception_traceback.set(Some(traceback));
         }
         self.outcome.set(Some(exception));

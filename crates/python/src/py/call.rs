@@ -142,3 +142,34 @@ pub fn raise(exception: &Obj) -> Raised {
     unsafe { ffi::PyErr_SetObject(class.cast(), exception.as_ptr()) };
     Raised::indicated()
 }
+
+/// Whether the interpreter takes `object` for an exception. `isinstance` believes an object that lies about its
+/// `__class__`; what is no exception must never reach the error indicator.
+pub fn is_exception(object: &Obj) -> bool {
+    // SAFETY: looks at the type of a live object.
+    unsafe { ffi::PyExceptionInstance_Check(object.as_ptr()) != 0 }
+}
+
+/// The traceback of `exception`, which is one. Read past its class, as the interpreter does.
+pub fn traceback(exception: &Obj) -> Option<Obj> {
+    debug_assert!(is_exception(exception));
+    // SAFETY: a live exception; a new reference or null.
+    let traceback = unsafe { ffi::PyException_GetTraceback(exception.as_ptr()) };
+    // SAFETY: ours when it is not null.
+    (!traceback.is_null()).then(|| unsafe { Obj::from_owned(traceback) })
+}
+
+/// Gives `exception`, which is one, another traceback, or none. Its class is not asked: it may refuse assignments.
+///
+/// # Errors
+/// TypeError for what is no traceback.
+pub fn set_traceback(exception: &Obj, traceback: Option<&Obj>) -> Outcome<()> {
+    debug_assert!(is_exception(exception));
+    let none = Obj::none(exception.py());
+    let traceback = traceback.unwrap_or(&none);
+    // SAFETY: a live exception and a live object, which the call checks.
+    if unsafe { ffi::PyException_SetTraceback(exception.as_ptr(), traceback.as_ptr()) } < 0 {
+        return Err(Raised::indicated());
+    }
+    Ok(())
+}
