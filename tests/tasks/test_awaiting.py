@@ -8,6 +8,19 @@ import types
 import pytest
 
 
+class MakesNoException(Exception):
+    """A class of exceptions whose instances are none."""
+
+    def __new__(cls, *args):
+        return 5
+
+
+class LooksLikeAnError:
+    """What `isinstance` takes for an exception, and the interpreter does not."""
+
+    __class__ = ValueError
+
+
 class Foreign:
     """A future-like object of another package: all it has is the await protocol."""
 
@@ -130,6 +143,26 @@ class TestTheIterator:
         next(iterator)
         with pytest.raises(KeyError):
             iterator.throw(KeyError)
+
+    @pytest.mark.parametrize("thrown", [MakesNoException, LooksLikeAnError(), 5, int], ids=repr)
+    def test_throw_refuses_what_is_no_exception(self, loop, make_future, thrown):
+        for waiting in (
+            make_future().__await__(),
+            loop.create_connection(asyncio.Protocol, "127.0.0.1", 1),
+        ):
+            with pytest.raises(TypeError):
+                waiting.throw(thrown)
+            waiting.close()
+
+    @pytest.mark.filterwarnings("ignore:the .type, exc, tb. signature:DeprecationWarning")
+    def test_throw_of_a_class_and_a_value(self, make_future):
+        error = KeyError("given")
+        for value, args in ((error, ("given",)), ("one", ("one",)), (("a", "b"), ("a", "b"))):
+            with pytest.raises(KeyError) as caught:
+                make_future().__await__().throw(KeyError, value)
+            assert caught.value.args == args
+        with pytest.raises(TypeError):
+            make_future().__await__().throw(MakesNoException, "value")
 
     def test_close_ends_the_waiting_coroutine(self, make_future):
         trail = []

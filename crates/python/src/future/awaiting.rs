@@ -6,7 +6,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use pyo3::types::{PyAnyMethods, PyType, PyTypeMethods};
+use pyo3::types::{PyAnyMethods, PyTuple, PyType, PyTypeMethods};
 use pyo3::{Python, intern};
 
 use super::state::FutureData;
@@ -146,7 +146,7 @@ pub(super) fn thrown(py: Python<'_>, args: Args<'_>) -> Outcome {
                 "throw() third argument must be a traceback",
             ));
         }
-        call::set_attr(&exception, intern!(py, "__traceback__"), &traceback)?;
+        call::set_traceback(&exception, Some(&traceback))?;
     }
     Ok(exception)
 }
@@ -159,7 +159,7 @@ fn exception_of(py: Python<'_>, class: Option<Obj>, value: Option<Obj>) -> Outco
     let Some(class) = class else {
         return Err(Raised::type_error(py, NOT_RAISABLE));
     };
-    if class.bind().is_instance(&base)? {
+    if call::is_exception(&class) {
         if value.is_some() {
             return Err(Raised::type_error(
                 py,
@@ -174,10 +174,34 @@ fn exception_of(py: Python<'_>, class: Option<Obj>, value: Option<Obj>) -> Outco
     };
     match (is_exception, value) {
         (false, _) => Err(Raised::type_error(py, NOT_RAISABLE)),
-        (true, Some(value)) if value.bind().is_instance(class.bind())? => Ok(value),
-        (true, Some(value)) => call::call(&class, [&value]),
-        (true, None) => call::call0(&class),
+        (true, Some(value))
+            if call::is_exception(&value) && value.bind().is_instance(class.bind())? =>
+        {
+            Ok(value)
+        }
+        (true, value) => instantiated(&class, value.as_ref()),
     }
+}
+
+/// `class(value)`, which need not be an exception: a class can make what it likes.
+fn instantiated(class: &Obj, value: Option<&Obj>) -> Outcome {
+    let py = class.py();
+    let made = match value {
+        Some(value) => match value.bind().cast::<PyTuple>() {
+            Ok(values) => Obj::from(class.bind().call1(values)?),
+            Err(_) => call::call(class, [value])?,
+        },
+        None => call::call0(class)?,
+    };
+    if call::is_exception(&made) {
+        return Ok(made);
+    }
+    let text = format!(
+        "calling {} should have returned an instance of BaseException, not {}",
+        class.bind().repr()?,
+        made.bind().get_type().repr()?
+    );
+    Err(Raised::type_error(py, text))
 }
 
 fn close(this: &Ref<FutureIter>) -> Outcome {
