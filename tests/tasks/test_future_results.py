@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import threading
+from unittest.mock import Mock
 
 import pytest
 from harness.outcome import Outcome, outcome
@@ -112,7 +113,11 @@ class TestFailed:
             assert str(future.exception()) == str(stock.exception())
             assert future.exception().__cause__ is not None
 
-    @pytest.mark.parametrize("wrong", [None, 1, "text", object, int], ids=repr)
+    @pytest.mark.parametrize(
+        "wrong",
+        [None, 1, "text", object, int, Mock(spec=ValueError)],
+        ids=lambda wrong: str(type(wrong)),
+    )
     def test_what_is_no_exception_is_refused(self, loop, make_future, wrong):
         expected = outcome(lambda: asyncio.Future(loop=loop).set_exception(wrong))
         assert expected.raised
@@ -129,7 +134,6 @@ class TestFailed:
         with pytest.raises(KeyError, match="no"):
             future.set_exception(Odd)
         assert not future.done()
-
 
     def test_an_exception_that_refuses_assignments_is_raised_as_it_is(self, loop, make_future):
         @dataclasses.dataclass(frozen=True)

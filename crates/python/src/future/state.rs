@@ -297,7 +297,10 @@ impl FutureData {
             State::Raised => {
                 self.log_traceback.set(false);
                 let Some(exception) = self.outcome.get() else {
-                    return Err(Raised::runtime_error(py, "the collector took the exception"));
+                    return Err(Raised::runtime_error(
+                        py,
+                        "the collector took the exception",
+                    ));
                 };
                 let traceback = self.rare().and_then(|rare| rare.exception_traceback.take());
                 call::set_traceback(&exception, traceback.as_ref())?;
@@ -380,7 +383,7 @@ impl FutureData {
             }
             _ => exception.clone(),
         };
-        if !exception.bind().is_instance(&base)? {
+        if !call::is_exception(&exception) {
             return Err(Raised::type_error(py, "invalid exception object"));
         }
         let stop = py.get_type::<pyo3::exceptions::PyStopIteration>();
