@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 
 import pytest
+from harness.peers import Peer
 from harness.protocols import Recorder
 
 
@@ -205,6 +207,46 @@ class TestSetProtocol:
         transport.set_protocol(plain)
         peer.sock.sendall(b"plain")
         assert await plain.has_received(5) == b"plain"
+
+    async def test_to_a_buffered_one_in_the_middle_of_much_data(self, loop):
+        """A read that fills its buffer is followed by another one at once."""
+        data = bytes(range(250)) * 8000
+
+        class Buffered(asyncio.BufferedProtocol):
+            def __init__(self):
+                self.buffer = bytearray(64 * 1024)
+                self.received = bytearray()
+                self.lost = loop.create_future()
+
+            def get_buffer(self, sizehint):
+                return self.buffer
+
+            def buffer_updated(self, count):
+                self.received += self.buffer[:count]
+
+            def connection_lost(self, exc):
+                self.lost.set_result(exc)
+
+        class Switches(Recorder):
+            def data_received(self, data):
+                super().data_received(data)
+                if len(self.received) > 100_000:
+                    self.transport.set_protocol(buffered)
+
+        buffered = Buffered()
+        ours, theirs = socket.socketpair()
+        # More than one read can bring is to wait there when reading begins.
+        theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 * len(data))
+        theirs.setblocking(False)
+        sent = theirs.send(data)
+        peer = Peer(theirs)
+        _, plain = await loop.create_connection(Switches, sock=ours)
+        await peer.send(data[sent:])
+        peer.finish()
+        assert await buffered.lost is None
+        assert plain.received + buffered.received == data
+        assert buffered.received
+        peer.close()
 
     async def test_flow_control_goes_to_the_new_one(self, loop, connect):
         transport, first, peer = await connect(buffer_bytes=4096)

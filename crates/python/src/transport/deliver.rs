@@ -144,7 +144,9 @@ fn read_bytes(this: &Ref<StreamTransport>) -> Outcome<()> {
         if let Err(raised) = delivered {
             return failed(this, raised, "data_received");
         }
-        if !full || !this.interest().is_readable() {
+        // The protocol may have put another one in its place, which takes bytes in another way.
+        let is_same_kind = this.receiver.kind.get() == Kind::Bytes;
+        if !full || !is_same_kind || !this.interest().is_readable() {
             return Ok(());
         }
     }
