@@ -33,6 +33,11 @@ async def test_the_default_executors_threads_are_named_after_asyncio(loop):
     assert name == "asyncio_0"
 
 
+async def test_takes_the_executor_and_the_function_by_name_too(loop):
+    assert await loop.run_in_executor(executor=None, func=threading.get_ident)
+    assert await loop.run_in_executor(None, func=threading.get_ident)
+
+
 async def test_raises_the_functions_exception(loop):
     error = KeyError("from the thread")
 

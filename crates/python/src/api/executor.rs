@@ -67,7 +67,7 @@ fn check_default_executor(this: &Ref<EventLoopData>) -> Outcome<()> {
 
 fn run_in_executor(this: &Ref<EventLoopData>, args: Args<'_>) -> Outcome {
     let py = this.py();
-    let ([executor, function], _rest) = leading(
+    let ([executor, function], rest) = leading(
         py,
         "BaseEventLoop.run_in_executor",
         ["executor", "func"],
@@ -82,7 +82,11 @@ fn run_in_executor(this: &Ref<EventLoopData>, args: Args<'_>) -> Outcome {
     } else {
         executor.clone()
     };
-    let submitted = PyTuple::new(py, args.positional()[1..].iter().map(Obj::bind))?;
+    let submitted: Vec<_> = std::iter::once(function)
+        .chain(rest)
+        .map(Obj::bind)
+        .collect();
+    let submitted = PyTuple::new(py, submitted)?;
     let submitted = Obj::from(
         executor
             .bind()
