@@ -240,6 +240,17 @@ ON_A_CLOSED_LOOP: dict[str, Call] = {
 }
 
 
+TOO_MANY: dict[str, Call] = {
+    "set_debug": lambda loop: loop.set_debug(True, 1),
+    "set_task_factory": lambda loop: loop.set_task_factory(None, 1),
+    "set_exception_handler": lambda loop: loop.set_exception_handler(None, 1),
+    "set_default_executor": lambda loop: loop.set_default_executor(None, 1),
+    "remove_reader": lambda loop: loop.remove_reader(0, 1),
+    "remove_writer": lambda loop: loop.remove_writer(0, 1),
+    "remove_signal_handler": lambda loop: loop.remove_signal_handler(signal.SIGUSR1, 1),
+}
+
+
 def check(call: Call, loop: Any, *, close_first: bool = False) -> Outcome:
     """Compares the outcomes on a stock loop and on the given one."""
     stock = asyncio.new_event_loop()
@@ -287,6 +298,11 @@ def test_signals(loop, call):
 
 @rows(NETWORK)
 def test_network(loop, call):
+    assert check(call, loop).raised
+
+
+@rows(TOO_MANY)
+def test_more_arguments_than_there_are_parameters(loop, call):
     assert check(call, loop).raised
 
 

@@ -5,7 +5,7 @@ use pyo3::types::{PyAnyMethods, PyFloat};
 
 use crate::event_loop::core::EventLoopData;
 use crate::event_loop::hooks;
-use crate::py::args::{leading, no_arguments};
+use crate::py::args::{exactly, no_arguments};
 use crate::py::call;
 use crate::py::errors::{Outcome, Raised};
 use crate::py::instance::Ref;
@@ -27,8 +27,7 @@ pub fn methods(builder: TypeBuilder<EventLoopData>) -> TypeBuilder<EventLoopData
             c"set_debug",
             c"set_debug($self, enabled)\n--\n\nTurn debug mode on or off.",
             |this, args| {
-                let ([value], _none) =
-                    leading(this.py(), "BaseEventLoop.set_debug", ["enabled"], args)?;
+                let [value] = exactly(this.py(), "BaseEventLoop.set_debug", ["enabled"], args)?;
                 set_debug(this, value)
             },
         )
@@ -37,7 +36,7 @@ pub fn methods(builder: TypeBuilder<EventLoopData>) -> TypeBuilder<EventLoopData
             c"set_exception_handler($self, handler)\n--\n\n\
               Call handler(loop, context) for errors nobody else sees; None for the default.",
             |this, args| {
-                let ([value], _none) = leading(
+                let [value] = exactly(
                     this.py(),
                     "BaseEventLoop.set_exception_handler",
                     ["handler"],

@@ -5,7 +5,7 @@ use pyo3::types::{PyAnyMethods, PyDict, PyDictMethods, PyTuple};
 
 use super::callbacks::check_callback;
 use crate::event_loop::core::EventLoopData;
-use crate::py::args::{Args, leading};
+use crate::py::args::{Args, exactly, leading};
 use crate::py::call;
 use crate::py::errors::{Outcome, Raised};
 use crate::py::imports;
@@ -26,7 +26,7 @@ pub fn methods(builder: TypeBuilder<EventLoopData>) -> TypeBuilder<EventLoopData
             c"set_default_executor",
             c"set_default_executor($self, executor)\n--\n\nThe ThreadPoolExecutor for run_in_executor(None, ...).",
             |this, args| {
-                let ([value], _none) = leading(this.py(), "BaseEventLoop.set_default_executor", ["executor"], args)?;
+                let [value] = exactly(this.py(), "BaseEventLoop.set_default_executor", ["executor"], args)?;
                 set_default_executor(this, value)
             },
         )

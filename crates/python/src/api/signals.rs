@@ -10,7 +10,7 @@ use pyo3::{Python, intern};
 use crate::event_loop::core::EventLoopData;
 use crate::event_loop::hooks;
 use crate::handle::handle::{self, Arguments};
-use crate::py::args::{Args, leading};
+use crate::py::args::{Args, exactly, leading};
 use crate::py::call;
 use crate::py::errors::{Outcome, Raised};
 use crate::py::imports;
@@ -32,7 +32,7 @@ pub fn methods(builder: TypeBuilder<EventLoopData>) -> TypeBuilder<EventLoopData
             c"remove_signal_handler($self, sig)\n--\n\nGive the signal its default action back. False if it had no handler.",
             |this, args| {
                 let py = this.py();
-                let ([signal], _none) = leading(py, "_UnixSelectorEventLoop.remove_signal_handler", ["sig"], args)?;
+                let [signal] = exactly(py, "_UnixSelectorEventLoop.remove_signal_handler", ["sig"], args)?;
                 Ok(Obj::bool(py, remove(this, signal)?))
             },
         )

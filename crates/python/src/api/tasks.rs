@@ -5,7 +5,7 @@ use pyo3::{Python, intern};
 
 use crate::event_loop::core::EventLoopData;
 use crate::future::future;
-use crate::py::args::{Args, Signature, leading, no_arguments};
+use crate::py::args::{Args, Signature, exactly, no_arguments};
 use crate::py::call;
 use crate::py::errors::{Outcome, Raised};
 use crate::py::imports;
@@ -42,7 +42,7 @@ pub fn methods(builder: TypeBuilder<EventLoopData>) -> TypeBuilder<EventLoopData
             c"set_task_factory($self, factory)\n--\n\n\
               Make tasks with factory(loop, coro, ...); None for the loop's own.",
             |this, args| {
-                let ([value], _none) = leading(
+                let [value] = exactly(
                     this.py(),
                     "BaseEventLoop.set_task_factory",
                     ["factory"],

@@ -10,7 +10,7 @@ use reactor::sys::Fd;
 use crate::event_loop::core::EventLoopData;
 use crate::handle::handle::{self, Arguments, HandleData};
 use crate::handle::schedule::{Entry, Scheduler, Source};
-use crate::py::args::{Args, leading};
+use crate::py::args::{Args, exactly, leading};
 use crate::py::cell::Slot;
 use crate::py::errors::{Outcome, Raised};
 use crate::py::gc::Visitor;
@@ -238,7 +238,7 @@ fn watch(this: &Ref<EventLoopData>, fd: i32, side: Side, handle: Ref<HandleData>
 
 fn remove(this: &Ref<EventLoopData>, args: Args<'_>, method: &'static str, side: Side) -> Outcome {
     let py = this.py();
-    let ([fd], _none) = leading(py, method, ["fd"], args)?;
+    let [fd] = exactly(py, method, ["fd"], args)?;
     // A number that no descriptor can have is not watched.
     let Some(fd) = fd_of(fd)? else {
         return Ok(Obj::bool(py, false));

@@ -259,6 +259,20 @@ pub fn leading<'a, const N: usize>(
     ))
 }
 
+/// The arguments of a call that takes `names` and nothing else.
+///
+/// # Errors
+/// TypeError when one is missing, unknown or too many.
+pub fn exactly<'a, const N: usize>(
+    py: Python<'_>,
+    function: &'static str,
+    names: [&'static str; N],
+    args: Args<'a>,
+) -> Outcome<[&'a Obj; N]> {
+    let bound = Signature::new(function, names, N, N).bind(py, args)?;
+    Ok(bound.map(|value| value.expect("every parameter is required, so `bind` found it")))
+}
+
 fn plural(count: usize) -> &'static str {
     if count == 1 { "" } else { "s" }
 }
