@@ -336,3 +336,21 @@ class TestCancelFromAnotherThread:
         assert not isinstance(loop.call_soon(loop.stop), asyncio.events._ThreadSafeHandle)
         assert repr(handle).startswith("<_ThreadSafeHandle ")
         loop.run_forever()
+
+
+def test_what_came_before_the_loop_stopped_keeps_its_place(loop):
+    seen = []
+
+    def in_the_last_turn():
+        thread = threading.Thread(target=loop.call_soon_threadsafe, args=(seen.append, "thread"))
+        thread.start()
+        thread.join()
+        loop.stop()
+
+    loop.call_soon(in_the_last_turn)
+    loop.run_forever()
+    loop.call_soon_threadsafe(seen.append, "stopped")
+    loop.call_soon(seen.append, "soon")
+    loop.call_soon(loop.stop)
+    loop.run_forever()
+    assert seen == ["thread", "stopped", "soon"]

@@ -41,6 +41,8 @@ pub fn run_forever(this: &Ref<EventLoopData>) -> Outcome<()> {
         raised.unraisable(py, Some(this.as_obj()));
     }
     this.own.stopping.set(false);
+    // From now on other threads put their work straight into the queue: what they brought before comes first.
+    collect_remote(this, &driver);
     this.base.set_phase(Phase::Idle);
     this.base.snapshot.clear();
     this.base.track_queued();
@@ -141,11 +143,17 @@ fn collect_due(this: &Ref<EventLoopData>, driver: &LoopDriver) {
             scheduler.push(Entry::Handle(handle));
         }
     }
+    collect_remote(this, driver);
+}
+
+/// Moves what other threads have brought into the queue.
+#[inline]
+fn collect_remote(this: &Ref<EventLoopData>, driver: &LoopDriver) {
     if driver.remote().has_pending() {
         let mut remote = Vec::new();
         driver.drain_remote(&mut remote);
         for handle in remote {
-            scheduler.push(Entry::Handle(handle));
+            this.base.push(Entry::Handle(handle));
         }
     }
 }
