@@ -122,6 +122,48 @@ class TestTheIterator:
             next(generator())
         assert caught.value.value == 5
 
+    def test_a_stop_iteration_kept_in_a_step_does_not_hide_what_the_step_raises(
+        self, loop, make_future, make_task
+    ):
+        kept = []
+
+        async def leave():
+            future = make_future()
+            future.set_result("value")
+            try:
+                next(future.__await__())
+            except StopIteration as stop:
+                kept.append(stop)
+            raise SystemExit(3)
+
+        task = make_task(leave())
+        with pytest.raises(SystemExit) as caught:
+            loop.run_until_complete(task)
+        assert caught.value.code == 3
+        assert kept[0].value == "value"
+
+    def test_the_last_result_may_end_another_iterator_when_it_goes(
+        self, loop, make_future, make_task
+    ):
+        def result_of(future, value):
+            future.set_result(value)
+            try:
+                next(future.__await__())
+            except StopIteration as stop:
+                return stop.value
+
+        class Asks:
+            def __del__(self):
+                seen.append(result_of(make_future(), "inner"))
+
+        async def work():
+            result_of(make_future(), Asks())
+            return result_of(make_future(), "outer")
+
+        seen = []
+        assert loop.run_until_complete(make_task(work())) == "outer"
+        assert seen == ["inner"]
+
     def test_throw_comes_out_at_the_await(self, make_future):
         future = make_future()
 

@@ -7,7 +7,7 @@ use pyo3::types::PyAnyMethods;
 use pyo3::{Python, ffi, intern};
 
 use super::call;
-use super::errors::{Outcome, Raised};
+use super::errors::{Outcome, Raised, set_aside};
 use super::indicator;
 use super::object::Obj;
 
@@ -127,16 +127,18 @@ pub(in crate::py) fn stop_iteration(value: Obj) {
         }
         return;
     }
+    // Referred to twice from here on: the last value's `__del__` can end an iterator too, and must not take it.
+    // SAFETY: `reused` is a live exception instance.
+    let exception = unsafe { Obj::from_borrowed(reused) };
     reset_stop_iteration(reused, value);
     // Restored, not raised: raising would make the exception being handled its context and keep that alive.
-    // SAFETY: `reused` is a live exception instance.
-    indicator::put(unsafe { Obj::from_borrowed(reused) });
+    indicator::put(exception);
 }
 
-/// Puts `value` into the reused instance, which nobody else refers to, and forgets its last use.
+/// Puts `value` into the reused instance, which nobody else uses, and forgets its last use.
 fn reset_stop_iteration(reused: *mut ffi::PyObject, value: Obj) {
     let layout: *mut StopIterationLayout = reused.cast();
-    // SAFETY: the layout was proved by `prepare_stop_iteration`; the reference count of 1 makes us the only user.
+    // SAFETY: the layout was proved by `prepare_stop_iteration`; the caller has found itself the only user.
     let old_value = unsafe { std::mem::replace(&mut (*layout).value, value.clone().into_ptr()) };
     // SAFETY: as above.
     let base = unsafe { &mut (*layout).base };
@@ -174,7 +176,8 @@ pub fn leave_step(py: Python<'_>) {
     // SAFETY: a static object.
     let is_clean = traceback.is_null() && std::ptr::eq(value, unsafe { ffi::Py_None() });
     if !is_clean {
-        clean_stop_iteration(py, reused);
+        // The step may have raised.
+        set_aside(py, || clean_stop_iteration(py, reused));
     }
 }
 
