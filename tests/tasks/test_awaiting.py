@@ -122,6 +122,24 @@ class TestTheIterator:
             next(generator())
         assert caught.value.value == 5
 
+    def test_the_stop_iteration_caught_in_a_step_is_complete(self, loop, make_future, make_task):
+        async def work():
+            seen = []
+            for value in ("a", "b", (1, 2)):
+                future = make_future()
+                future.set_result(value)
+                try:
+                    next(future.__await__())
+                except StopIteration as stop:
+                    seen.append((stop.value, stop.args, repr(stop)))
+            return seen
+
+        assert loop.run_until_complete(make_task(work())) == [
+            ("a", ("a",), "StopIteration('a')"),
+            ("b", ("b",), "StopIteration('b')"),
+            ((1, 2), ((1, 2),), "StopIteration((1, 2))"),
+        ]
+
     def test_a_stop_iteration_kept_in_a_step_does_not_hide_what_the_step_raises(
         self, loop, make_future, make_task
     ):

@@ -152,6 +152,32 @@ fn reset_stop_iteration(reused: *mut ffi::PyObject, value: Obj) {
         // SAFETY: each field owned its reference (or was null) and has a new value already.
         unsafe { ffi::Py_XDECREF(field) };
     }
+    set_args(reused, value);
+}
+
+/// Makes `(value,)` the `args`, in the old tuple if nobody else has it.
+fn set_args(reused: *mut ffi::PyObject, value: Obj) {
+    let base: *mut ffi::PyBaseExceptionObject = reused.cast();
+    // SAFETY: an exception, whose `args` are always a tuple.
+    let args = unsafe { (*base).args };
+    // SAFETY: a live object.
+    let is_unshared = unsafe { ffi::Py_REFCNT(args) } == 1;
+    // SAFETY: a tuple. The one that all empty tuples are is never unshared.
+    if is_unshared && unsafe { ffi::PyTuple_Size(args) } == 1 {
+        // SAFETY: a tuple of one item that only the exception refers to; takes the value over.
+        unsafe { ffi::PyTuple_SetItem(args, 0, value.into_ptr()) };
+        return;
+    }
+    // SAFETY: one live object.
+    let fresh = unsafe { ffi::PyTuple_Pack(1, value.as_ptr()) };
+    if fresh.is_null() {
+        drop(Raised::indicated().take(value.py()));
+        return;
+    }
+    // SAFETY: as above; the old tuple's reference was the exception's.
+    let former = unsafe { std::mem::replace(&mut (*base).args, fresh) };
+    // SAFETY: ours, and replaced.
+    unsafe { ffi::Py_DECREF(former) };
 }
 
 /// A task begins a step; `leave_step` must follow.
