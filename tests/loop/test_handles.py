@@ -90,6 +90,27 @@ class TestCancel:
         handle.cancel()
         assert alive() is None
 
+    @pytest.mark.parametrize("when", ["soon", "later"])
+    def test_in_debug_mode_a_failing_repr_does_not_undo_it(self, loop, when):
+        class Callback:
+            def __repr__(self):
+                raise ZeroDivisionError
+
+            def __call__(self):
+                ran.append(self)
+
+        ran = []
+        loop.set_debug(True)
+        loop.slow_callback_duration = 100
+        make = loop.call_soon if when == "soon" else functools.partial(loop.call_later, 0)
+        handle = make(Callback())
+        with pytest.raises(ZeroDivisionError):
+            handle.cancel()
+        assert handle.cancelled()
+        loop.call_later(0.001, loop.stop)
+        loop.run_forever()
+        assert ran == []
+
     def test_one_that_ran_is_not_cancelled(self, loop):
         handle = loop.call_soon(loop.stop)
         loop.run_forever()

@@ -366,12 +366,16 @@ pub fn cancel(this: &Ref<HandleData>) -> Outcome<()> {
         .scheduler
         .get()
         .is_some_and(|scheduler| scheduler.is_debug());
-    if debug {
-        let text = Obj::from(this.as_obj().bind().repr()?);
-        this.set_debug(|debug| debug.repr.set(Some(text)));
-    }
+    let kept = if debug { keep_repr(this) } else { Ok(()) };
+    // Also when there is no repr: without its callback the handle does nothing.
     drop(this.callback.take());
     drop(this.arguments.take());
+    kept
+}
+
+fn keep_repr(this: &Ref<HandleData>) -> Outcome<()> {
+    let text = Obj::from(this.as_obj().bind().repr()?);
+    this.set_debug(|debug| debug.repr.set(Some(text)));
     Ok(())
 }
 
