@@ -75,6 +75,28 @@ def test_is_called_with_what_asyncio_calls_it_with(loop, calls_on_stock, options
     recorder.calls.clear()
 
 
+def test_the_coroutine_may_be_given_by_name(loop):
+    recorder = Recorder()
+    loop.set_task_factory(recorder)
+    coro = work()
+    assert loop.run_until_complete(loop.create_task(coro=coro, name="given")) == "value"
+    ((args, _),) = recorder.calls
+    assert args == (loop, coro)
+    loop.set_task_factory(None)
+    recorder.calls.clear()
+
+
+@pytest.mark.parametrize("count", [0, 2])
+def test_is_not_called_without_one_coroutine(loop, count):
+    recorder = Recorder()
+    loop.set_task_factory(recorder)
+    with pytest.raises(TypeError):
+        loop.create_task(*range(count))
+    with pytest.raises(TypeError):
+        loop.create_task(1, coro=2)
+    assert recorder.calls == []
+
+
 def test_a_factory_of_two_arguments_suffices(loop):
     loop.set_task_factory(lambda loop, coro: asyncio.Task(coro, loop=loop))
     assert loop.run_until_complete(loop.create_task(work())) == "value"

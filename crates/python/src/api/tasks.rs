@@ -139,6 +139,31 @@ fn keyword_dict<'py>(py: Python<'py>, args: Args<'_>) -> Outcome<pyo3::Bound<'py
     Ok(keywords)
 }
 
+/// `factory(self, coro, **keywords)`.
+fn from_factory_3_14(this: &Ref<EventLoopData>, factory: &Obj, args: Args<'_>) -> Outcome {
+    const SIGNATURE: Signature<1> = Signature::new("BaseEventLoop.create_task", ["coro"], 1, 1);
+    let py = this.py();
+    let keywords = keyword_dict(py, args)?;
+    let coro = match keywords.get_item(intern!(py, "coro"))? {
+        Some(coro) if args.positional().is_empty() => {
+            keywords.del_item(intern!(py, "coro"))?;
+            Obj::from(coro)
+        }
+        Some(_) => {
+            let text = "BaseEventLoop.create_task() got multiple values for argument 'coro'";
+            return Err(Raised::type_error(py, text));
+        }
+        None => {
+            let [coro] = SIGNATURE.bind(py, args.without_keywords())?;
+            coro.cloned().unwrap_or_else(|| Obj::none(py))
+        }
+    };
+    Ok(Obj::from(factory.bind().call(
+        (this.as_obj().bind(), coro.bind()),
+        Some(&keywords),
+    )?))
+}
+
 /// Calls a task factory with exactly what the running Python's own loop passes.
 fn from_factory(this: &Ref<EventLoopData>, factory: &Obj, args: Args<'_>) -> Outcome {
     const SIGNATURE: Signature<3> = Signature::new(
@@ -149,17 +174,7 @@ fn from_factory(this: &Ref<EventLoopData>, factory: &Obj, args: Args<'_>) -> Out
     );
     let py = this.py();
     if PY_3_14 {
-        let coro = args
-            .positional()
-            .first()
-            .cloned()
-            .unwrap_or_else(|| Obj::none(py));
-        let keywords = keyword_dict(py, args)?;
-        return Ok(Obj::from(
-            factory
-                .bind()
-                .call((this.as_obj().bind(), coro.bind()), Some(&keywords))?,
-        ));
+        return from_factory_3_14(this, factory, args);
     }
     let [coro, name, context] = SIGNATURE.bind(py, args)?;
     let none = Obj::none(py);

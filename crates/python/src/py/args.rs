@@ -72,6 +72,15 @@ impl<'a> Args<'a> {
         self.names.is_some()
     }
 
+    /// The positional ones alone.
+    pub fn without_keywords(&self) -> Self {
+        Self {
+            keywords: &[],
+            names: None,
+            ..*self
+        }
+    }
+
     /// The keywords with their values.
     pub fn keywords(&self) -> impl Iterator<Item = (Obj, &'a Obj)> + use<'a> {
         let names: Vec<Obj> = self
