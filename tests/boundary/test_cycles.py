@@ -9,6 +9,7 @@ import socket
 import weakref
 
 import pytest
+from harness.peers import full_backlog
 
 pytestmark = pytest.mark.only("asyncioxide")
 
@@ -433,6 +434,25 @@ class TestLoops:
         assert [ref() for ref in alive] == [None, None]
         assert peer.recv(1) == b""
         peer.close()
+
+    @pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+    def test_a_connection_in_the_making(self, names):
+        async def connect(witness, address):
+            connecting = asyncio.get_running_loop().create_connection
+            await connecting(Proto, *address, happy_eyeballs_delay=60)
+
+        with full_backlog() as address:
+            loop, witness = names.new_event_loop(), Witness()
+            task = loop.create_task(connect(witness, address))
+            task._log_destroy_pending = False
+            loop.call_later(0.01, loop.stop)
+            loop.run_forever()
+            assert not task.done()
+            alive = [close_circle(witness, loop), weakref.ref(loop)]
+            del loop, witness, task
+            assert "event loop" in unclosed_at_collection()
+            gc.collect()
+            assert [ref() for ref in alive] == [None, None]
 
     def test_a_subclass(self):
         import asyncioxide

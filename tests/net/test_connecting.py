@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
 import sys
+import weakref
 
 import pytest
 from harness.outcome import outcome
@@ -234,6 +236,23 @@ class TestFailing:
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
+
+    @pytest.mark.parametrize(
+        "options", [{}, {"happy_eyeballs_delay": 0.001}], ids=["plain", "race"]
+    )
+    async def test_keeps_a_task_alive_that_nobody_refers_to(self, loop, resolve, options):
+        with full_backlog() as silent:
+            resolve(silent, silent)
+            connecting = loop.create_connection(Recorder, "name.example", 1, **options)
+            task = weakref.ref(loop.create_task(connecting))
+            del connecting
+            await asyncio.sleep(0.02)
+            gc.collect()
+            assert task() is not None
+            assert not task().done()
+            task().cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task()
 
     async def test_can_be_timed_out(self, loop):
         with full_backlog() as address, pytest.raises(TimeoutError):

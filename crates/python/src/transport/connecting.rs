@@ -12,58 +12,35 @@ use reactor::poll::Event;
 use reactor::{Fd, Interest, Stream, Token};
 
 use super::life;
-use crate::future::coroutine::{Co, Kept, KeptRef};
-use crate::future::future;
+use crate::future::coroutine::{Co, KeptRef};
 use crate::future::state::FutureData;
 use crate::handle::schedule::{Entry, Scheduler, Source};
 use crate::py::call;
+use crate::py::cell::Slot;
 use crate::py::errors::{Outcome, Raised};
 use crate::py::gc::Visitor;
 use crate::py::instance::Ref;
 use crate::py::object::Obj;
 
-/// Wakes a coroutine that waits for connections to be made.
+/// The attempts of a race that have ended, with the kernel's error if they failed.
 #[derive(Default)]
-pub struct Bell {
-    waiter: Cell<Option<Kept>>,
-    /// Attempts that have ended, with the kernel's error if they failed.
-    ended: RefCell<Vec<(usize, Option<io::Error>)>>,
+pub struct Ended(RefCell<Vec<(usize, Option<io::Error>)>>);
+
+impl Ended {
+    /// Those since the last time.
+    pub fn take(&self) -> Vec<(usize, Option<io::Error>)> {
+        std::mem::take(&mut *self.0.borrow_mut())
+    }
 }
 
-impl Bell {
-    /// A future that `ring` completes, once.
-    ///
-    /// # Errors
-    /// `MemoryError`.
-    pub fn waiter(&self, co: &Co, scheduler: &Ref<Scheduler>) -> Outcome {
-        let waiter = future::make(scheduler)?.into_obj();
-        drop(self.waiter.replace(Some(co.keep(waiter.clone()))));
-        Ok(waiter)
-    }
-
-    /// Nobody waits any more.
-    pub fn silence(&self) {
-        drop(self.waiter.take());
-    }
-
-    /// The attempts that have ended since the last time, with the kernel's error if they failed.
-    pub fn take_ended(&self) -> Vec<(usize, Option<io::Error>)> {
-        std::mem::take(&mut *self.ended.borrow_mut())
-    }
-
-    /// Wakes the coroutine.
-    ///
-    /// # Errors
-    /// RuntimeError when the loop is closed.
-    pub fn ring(&self) -> Outcome<()> {
-        let Some(waiter) = self.waiter.take() else {
-            return Ok(());
-        };
-        let waiter = waiter.get();
-        match waiter.downcast::<FutureData>() {
-            Some(future) if !future.is_done() => future.set_result(&waiter, Obj::none(waiter.py())),
-            _ => Ok(()),
-        }
+/// Completes the future that a coroutine waits for, once.
+///
+/// # Errors
+/// RuntimeError when the loop is closed.
+pub fn ring(waiter: &Obj) -> Outcome<()> {
+    match waiter.downcast::<FutureData>() {
+        Some(future) if !future.is_done() => future.set_result(waiter, Obj::none(waiter.py())),
+        _ => Ok(()),
     }
 }
 
@@ -71,8 +48,11 @@ impl Bell {
 struct Connecting {
     index: usize,
     stream: Stream,
-    bell: Rc<Bell>,
+    ended: Rc<Ended>,
     has_ended: Cell<bool>,
+    /// What the coroutine waits for. Through it the loop keeps alive whoever waits for the connection, as asyncio's
+    /// selector does through the callback that it holds.
+    waiter: Slot,
 }
 
 impl Source for Connecting {
@@ -86,27 +66,43 @@ impl Source for Connecting {
             return Ok(());
         }
         let error = self.stream.take_error().unwrap_or_else(Some);
-        self.bell.ended.borrow_mut().push((self.index, error));
-        self.bell.ring()
+        self.ended.0.borrow_mut().push((self.index, error));
+        match self.waiter.take() {
+            Some(waiter) => ring(&waiter),
+            None => Ok(()),
+        }
     }
 
-    fn visit(&self, _visitor: &mut Visitor) {}
+    fn visit(&self, visitor: &mut Visitor) {
+        visitor.slot(&self.waiter);
+    }
 }
 
 /// A socket's place in the poller while it connects; given up when this is dropped.
 pub struct Registration {
     scheduler: KeptRef<Scheduler>,
     token: Token,
+    source: Rc<Connecting>,
+}
+
+impl Registration {
+    /// Sets the future to be completed when the attempt ends; none when nobody waits.
+    pub fn set_waiter(&self, waiter: Option<&Obj>) {
+        self.source.waiter.set(waiter.cloned());
+    }
 }
 
 impl Drop for Registration {
     fn drop(&mut self) {
+        // An event may be in the queue already, and the descriptor somebody else's when its turn comes.
+        self.source.has_ended.set(true);
+        self.set_waiter(None);
         self.scheduler.get().deregister(self.token);
     }
 }
 
-/// `socket.connect(address)` without blocking. None when the connection is made at once; else `bell` is rung for attempt
-/// `index` when it has ended.
+/// `socket.connect(address)` without blocking. None when the connection is made at once; else attempt `index` is
+/// added to `ended` when it is over.
 ///
 /// # Errors
 /// OSError; RuntimeError when a transport has the socket.
@@ -115,7 +111,7 @@ pub fn begin(
     scheduler: &Ref<Scheduler>,
     socket: &Obj,
     address: &Obj,
-    bell: &Rc<Bell>,
+    ended: &Rc<Ended>,
     index: usize,
 ) -> Outcome<Option<Registration>> {
     let py = socket.py();
@@ -126,16 +122,18 @@ pub fn begin(
     let fileno = call::method(socket, intern!(py, "fileno"), [])?;
     let fd: i32 = fileno.bind().extract()?;
     life::refuse_taken(scheduler, &fileno, fd)?;
-    let source = Connecting {
+    let source = Rc::new(Connecting {
         index,
         stream: Stream::new(Fd::new(fd)),
-        bell: bell.clone(),
+        ended: ended.clone(),
         has_ended: Cell::new(false),
-    };
-    let token = scheduler.register(py, Fd::new(fd), Interest::WRITABLE, Rc::new(source))?;
+        waiter: Slot::default(),
+    });
+    let token = scheduler.register(py, Fd::new(fd), Interest::WRITABLE, source.clone())?;
     Ok(Some(Registration {
         scheduler: co.keep_ref(scheduler.clone()),
         token,
+        source,
     }))
 }
 

@@ -12,9 +12,10 @@ use reactor::net::{Next, Plan};
 use reactor::time::deadline_ns;
 
 use super::address::{bind_error, is_os_error, os_error, parts, socket_module};
-use super::connecting::{self, Bell, Registration};
+use super::connecting::{self, Ended, Registration, ring};
 use super::owned_socket::OwnedSocket;
 use crate::future::coroutine::{Co, Kept, KeptRef};
+use crate::future::future;
 use crate::handle::action;
 use crate::handle::schedule::Scheduler;
 use crate::py::call;
@@ -56,7 +57,7 @@ pub async fn race(co: &Co, course: Course) -> Outcome<Finish> {
     let mut race = Race {
         co: co.clone(),
         plan: Plan::new(count, course.delay_ns),
-        bell: Rc::default(),
+        ended: Rc::default(),
         attempts: (0..count).map(|_| None).collect(),
         errors: (0..count).map(|_| Vec::new()).collect(),
         course,
@@ -82,7 +83,7 @@ struct Race {
     co: Co,
     course: Course,
     plan: Plan,
-    bell: Rc<Bell>,
+    ended: Rc<Ended>,
     attempts: Vec<Option<Attempt>>,
     errors: Vec<Vec<Kept>>,
 }
@@ -133,7 +134,7 @@ impl Race {
             &self.course.scheduler.get(),
             &socket,
             &address,
-            &self.bell,
+            &self.ended,
             index,
         )?;
         Ok(Attempt {
@@ -198,33 +199,48 @@ impl Race {
 
     /// Sleeps until an attempt ends or the next one is due.
     async fn wait(&mut self, now_ns: u64, deadline_ns: Option<u64>) -> Outcome<()> {
-        let waiter = self.bell.waiter(&self.co, &self.course.scheduler.get())?;
-        let timer = match deadline_ns {
-            Some(deadline_ns) => Some(self.timer(deadline_ns.saturating_sub(now_ns))?),
-            None => None,
-        };
+        let (waiter, timer) = self.begin_waiting(now_ns, deadline_ns)?;
         let waited = self.co.wait(waiter).await;
         let scheduler = self.course.scheduler.get();
         let py = scheduler.py();
         let interruption = waited.err().map(|raised| raised.take(py));
-        self.bell.silence();
+        self.tell(None);
         if let Some(timer) = timer {
             call::method(&timer.get(), intern!(py, "cancel"), [])?;
         }
         if let Some(exception) = interruption {
             return Err(Raised::raise(exception));
         }
-        for (index, error) in self.bell.take_ended() {
-            self.ended(py, index, error)?;
+        for (index, error) in self.ended.take() {
+            self.attempt_ended(py, index, error)?;
         }
         Ok(())
     }
 
-    fn timer(&self, delay_ns: u64) -> Outcome<Kept> {
+    /// The future that is completed by the first attempt to end, or in time to start the next one.
+    fn begin_waiting(&self, now_ns: u64, deadline_ns: Option<u64>) -> Outcome<(Obj, Option<Kept>)> {
+        let waiter = future::make(&self.course.scheduler.get())?.into_obj();
+        self.tell(Some(&waiter));
+        let timer = match deadline_ns {
+            Some(deadline_ns) => Some(self.timer(&waiter, deadline_ns.saturating_sub(now_ns))?),
+            None => None,
+        };
+        Ok((waiter, timer))
+    }
+
+    /// Tells the attempts that are under way which future to complete.
+    fn tell(&self, waiter: Option<&Obj>) {
+        for attempt in self.attempts.iter().flatten() {
+            if let Some(registration) = &attempt.registration {
+                registration.set_waiter(waiter);
+            }
+        }
+    }
+
+    fn timer(&self, waiter: &Obj, delay_ns: u64) -> Outcome<Kept> {
         let scheduler = self.course.scheduler.get();
         let py = scheduler.py();
-        let bell = self.bell.clone();
-        let ring = action::make(py, [], move |[], _| bell.ring())?;
+        let ring = action::make(py, [waiter.clone()], |[waiter], _| ring(waiter))?;
         let delay = reactor::time::seconds(delay_ns);
         let delay = Obj::from(pyo3::types::PyFloat::new(py, delay));
         let timer = call::method(
@@ -235,7 +251,12 @@ impl Race {
         Ok(self.co.keep(timer))
     }
 
-    fn ended(&mut self, py: Python<'_>, index: usize, error: Option<io::Error>) -> Outcome<()> {
+    fn attempt_ended(
+        &mut self,
+        py: Python<'_>,
+        index: usize,
+        error: Option<io::Error>,
+    ) -> Outcome<()> {
         if self.attempts[index].is_none() {
             // It lost against another attempt of the same turn.
             return Ok(());
