@@ -72,6 +72,10 @@ impl<T> Remote<T> {
         let before = {
             let mut items = self.lock();
             items.push(item);
+            if items.len() > 1 {
+                // Who brought the first one has set the bit, and it is cleared with the mutex held.
+                return Ok(());
+            }
             self.state.fetch_or(PENDING, Ordering::AcqRel)
         };
         self.wake_if_first(before)
