@@ -68,6 +68,30 @@ class TestWhen:
         loop.run_forever()
         assert seen == ["longer ago", "long ago"]
 
+    def test_times_before_the_clocks_start_keep_their_order(self, loop):
+        seen = []
+        for when in (-0.25, 0, -1e300, -5, -0.0, -math.inf, -5):
+            loop.call_at(when, seen.append, when)
+        loop.call_soon(loop.stop)
+        loop.run_forever()
+        assert seen == [-math.inf, -1e300, -5, -5, -0.25, 0, -0.0]
+
+    def test_thousands_that_are_due_together_run_in_order(self, loop):
+        rng = random.Random(2)
+        seen, expected = [], []
+        begin = loop.time()
+        # All of them different: asyncio keeps no order among equal times.
+        for number in rng.sample(range(5000), 5000):
+            when = begin - number
+            expected.append((when, number))
+            loop.call_at(when, seen.append, (when, number))
+        far = [loop.call_later(3600 + number, print) for number in range(5000)]
+        loop.call_later(0, loop.stop)
+        loop.run_forever()
+        assert seen == sorted(expected)
+        for handle in far:
+            handle.cancel()
+
     @pytest.mark.parametrize("delay", [-1, -0.5, -1e9, -math.inf])
     def test_a_negative_delay_runs_at_once(self, loop, delay):
         seen = []

@@ -33,7 +33,7 @@ use crate::py::thread;
 
 static TYPE: TypeSlot = TypeSlot::new();
 
-/// Dead objects of one kind that a loop keeps for reuse; 1024 of the largest kind are about 200 KiB.
+/// Dead objects of one kind that a loop keeps for reuse; so many of the largest kind are 2.3 MiB.
 const POOL_LIMIT: usize = 16384;
 
 /// One piece of work in the ready queue. A task step never becomes a Python callable.
