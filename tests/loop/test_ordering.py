@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import threading
 
 import pytest
 from harness.turns import Turns
@@ -175,6 +176,79 @@ def test_threadsafe_calls_from_a_callback_keep_their_place(loop):
     loop.call_soon(turns.note, "same turn")
     loop.run_forever()
     assert turns.trace == [(1, "same turn"), (2, 0), (2, 1), (2, 2)]
+
+
+def on_another_thread(function, *args):
+    thread = threading.Thread(target=function, args=args)
+    thread.start()
+    thread.join()
+
+
+def test_calls_from_another_thread_keep_their_place_in_a_callback(loop):
+    turns = Turns(loop)
+    turns.start(3)
+
+    def both():
+        loop.call_soon(turns.note, "before")
+        on_another_thread(loop.call_soon_threadsafe, turns.note, "thread")
+        loop.call_soon(turns.note, "between")
+        on_another_thread(loop.call_soon_threadsafe, turns.note, "thread again")
+        loop.call_soon(turns.note, "after")
+
+    loop.call_soon(both)
+    loop.run_forever()
+    assert turns.trace == [
+        (2, "before"),
+        (2, "thread"),
+        (2, "between"),
+        (2, "thread again"),
+        (2, "after"),
+    ]
+
+
+def test_a_task_that_wakes_keeps_its_place_among_calls_from_another_thread(loop):
+    trace = []
+
+    async def wait(future):
+        trace.append(await future)
+
+    async def main():
+        first, second = loop.create_future(), loop.create_future()
+        tasks = [loop.create_task(wait(future)) for future in (first, second)]
+        await asyncio.sleep(0)
+        first.set_result("first")
+        on_another_thread(loop.call_soon_threadsafe, trace.append, "thread")
+        second.set_result("second")
+        await asyncio.gather(*tasks)
+
+    loop.run_until_complete(main())
+    assert trace == ["first", "thread", "second"]
+
+
+def test_calls_from_another_thread_run_before_events_and_timers_of_the_turn(loop):
+    trace = []
+    near, far = socket.socketpair()
+
+    def readable():
+        trace.append("reader")
+        near.recv(1)
+
+    def begin():
+        far.send(b"x")
+        loop.call_at(loop.time(), trace.append, "timer")
+        on_another_thread(loop.call_soon_threadsafe, trace.append, "thread")
+        loop.call_soon(trace.append, "soon")
+        loop.call_soon(loop.call_soon, loop.stop)
+
+    with near, far:
+        near.setblocking(False)
+        loop.add_reader(near, readable)
+        # Not in the loop's first turn, which looks at the sources in any case.
+        loop.call_soon(loop.call_soon, begin)
+        loop.run_forever()
+        loop.remove_reader(near)
+    assert [each for each in trace if each != "reader"] == ["thread", "soon", "timer"]
+    assert trace.index("reader") > trace.index("soon")
 
 
 def test_a_task_begins_in_the_turn_after_its_creation(loop):

@@ -1,7 +1,7 @@
 //! `run_forever` and one turn of the loop, phase by phase.
 //!
 //! A turn looks at the sources (or skips that, see `Driver::plan`), moves what became ready into the queue in asyncio's
-//! order (sources, timers, other threads), and runs what was in the queue at that moment. What these callbacks add runs
+//! order (other threads, sources, timers), and runs what was in the queue at that moment. What these callbacks add runs
 //! in the next turn.
 
 use pyo3::Python;
@@ -10,7 +10,7 @@ use reactor::driver::Wait;
 
 use super::core::EventLoopData;
 use super::{hooks, ready};
-use crate::handle::schedule::{Entry, LoopDriver, Phase};
+use crate::handle::schedule::{Entry, LoopDriver, Phase, Scheduler};
 use crate::handle::timer_handle;
 use crate::py::errors::{Outcome, Raised, guard};
 use crate::py::instance::Ref;
@@ -29,9 +29,10 @@ const ENTRIES_PER_LOOK: usize = 256;
 /// RuntimeError when this or another loop runs; KeyboardInterrupt, SystemExit and what signal handlers raise.
 pub fn run_forever(this: &Ref<EventLoopData>) -> Outcome<()> {
     let py = this.py();
+    this.base.check_closed(py)?;
     hooks::check_running(this)?;
     let Some(driver) = this.base.driver() else {
-        return this.base.check_closed(py);
+        return Ok(());
     };
     let installed = hooks::install(this)?;
     // Inside `attach`, PyO3 knows that this thread is attached and drops its own references at once.
@@ -42,7 +43,7 @@ pub fn run_forever(this: &Ref<EventLoopData>) -> Outcome<()> {
     }
     this.own.stopping.set(false);
     // From now on other threads put their work straight into the queue: what they brought before comes first.
-    collect_remote(this, &driver);
+    this.base.collect_remote();
     this.base.set_phase(Phase::Idle);
     this.base.snapshot.clear();
     this.base.track_queued();
@@ -90,9 +91,12 @@ fn turn(this: &Ref<EventLoopData>, driver: &LoopDriver, is_first: bool) -> Outco
     let plan = driver.plan(has_ready, force);
     if plan != Wait::Skip {
         look(this, driver, plan)?;
+    }
+    scheduler.collect_remote();
+    if plan != Wait::Skip {
         collect_events(this, driver)?;
     }
-    collect_due(this, driver);
+    collect_due(scheduler, driver);
     run_ready(this, driver)?;
     send_gathered(this)?;
     if plan == Wait::Skip {
@@ -135,25 +139,11 @@ fn collect_events(this: &Ref<EventLoopData>, driver: &LoopDriver) -> Outcome<()>
     Ok(())
 }
 
-/// Moves the timers that are due, and what other threads have brought, into the queue.
-fn collect_due(this: &Ref<EventLoopData>, driver: &LoopDriver) {
-    let scheduler = this.upcast();
+/// Moves the timers that are due into the queue.
+fn collect_due(scheduler: &Scheduler, driver: &LoopDriver) {
     while let Some(timer) = driver.pop_due() {
         if let Some(handle) = timer_handle::into_ready(timer) {
             scheduler.push(Entry::Handle(handle));
-        }
-    }
-    collect_remote(this, driver);
-}
-
-/// Moves what other threads have brought into the queue.
-#[inline]
-fn collect_remote(this: &Ref<EventLoopData>, driver: &LoopDriver) {
-    if driver.remote().has_pending() {
-        let mut remote = Vec::new();
-        driver.drain_remote(&mut remote);
-        for handle in remote {
-            this.base.push(Entry::Handle(handle));
         }
     }
 }
@@ -182,12 +172,18 @@ fn send_gathered(this: &Ref<EventLoopData>) -> Outcome<()> {
         return Ok(());
     }
     current::withdraw(scheduler)?;
+    let mut first = None;
     while scheduler.turn.has_gathered() {
         for source in scheduler.turn.take_gathered() {
-            source.end_turn()?;
+            // What one raises must not keep the others from sending.
+            match (source.end_turn(), &first) {
+                (Ok(()), _) => {}
+                (Err(raised), None) => first = Some(raised.take(this.py())),
+                (Err(raised), Some(_)) => raised.unraisable(this.py(), None),
+            }
         }
     }
-    Ok(())
+    first.map_or(Ok(()), |exception| Err(Raised::raise(exception)))
 }
 
 /// Lets other threads and signals in if it is time: entries that run no bytecode never reach the interpreter's own check.

@@ -392,10 +392,33 @@ impl Scheduler {
         }
     }
 
-    /// Appends to the ready queue.
+    /// Appends to the ready queue, behind what other threads have asked for before.
     #[inline]
     pub fn push(&self, entry: Entry) {
+        self.collect_remote();
         self.ready.borrow_mut().push(entry);
+    }
+
+    /// Moves what other threads have brought into the ready queue. One atomic load when there is nothing.
+    #[inline]
+    pub fn collect_remote(&self) {
+        let driver = self.driver.borrow();
+        if let Some(driver) = driver
+            .as_ref()
+            .filter(|driver| driver.remote().has_pending())
+        {
+            self.collect_remote_from(driver);
+        }
+    }
+
+    #[cold]
+    fn collect_remote_from(&self, driver: &LoopDriver) {
+        let mut brought = Vec::new();
+        driver.drain_remote(&mut brought);
+        let mut ready = self.ready.borrow_mut();
+        for handle in brought {
+            ready.push(Entry::Handle(handle));
+        }
     }
 
     /// Takes the oldest entry.
