@@ -1,23 +1,25 @@
 """The event loop as Python sees it: the native loop, and asyncio's abstract class behind it.
 
 What is cold and needs no speed is not written twice: the default exception handler, the
-shutdown of executors and asynchronous generators, and the look-up of names are the methods of the
-running Python's own loop. They work on the attributes of ours.
+shutdown of executors and asynchronous generators, the look-up of names, and `sock_sendfile`, in
+which the kernel does the work, are the methods of the running Python's own loop. They work on the
+attributes of ours.
 """
 
 import asyncio
 import sys
 import warnings
-from asyncio import base_events
+from asyncio import base_events, unix_events
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from . import _asyncioxide
 
 if TYPE_CHECKING:
-    from socket import _GetAddrInfoResult
+    from socket import _GetAddrInfoResult, socket
 
 _BASE: Any = base_events.BaseEventLoop
+_UNIX: Any = unix_events._UnixSelectorEventLoop
 
 
 class Server(_asyncioxide.Server, asyncio.AbstractServer):
@@ -49,6 +51,15 @@ class EventLoop(_asyncioxide.EventLoop, asyncio.AbstractEventLoop):
             self, sockaddr: tuple[str, int] | tuple[str, int, int, int], flags: int = 0
         ) -> tuple[str, str]: ...
         async def shutdown_asyncgens(self) -> None: ...
+        async def sock_sendfile(
+            self,
+            sock: socket,
+            file: IO[bytes],
+            offset: int = 0,
+            count: int | None = None,
+            *,
+            fallback: bool | None = True,
+        ) -> int: ...
 
         if sys.version_info >= (3, 12):
 
@@ -63,11 +74,18 @@ class EventLoop(_asyncioxide.EventLoop, asyncio.AbstractEventLoop):
         getnameinfo = _BASE.getnameinfo
         shutdown_asyncgens = _BASE.shutdown_asyncgens
         shutdown_default_executor = _BASE.shutdown_default_executor
+        sock_sendfile = _BASE.sock_sendfile
 
     _asyncgen_finalizer_hook = _BASE._asyncgen_finalizer_hook
     _asyncgen_firstiter_hook = _BASE._asyncgen_firstiter_hook
+    _check_sendfile_params = _BASE._check_sendfile_params
     _do_shutdown = _BASE._do_shutdown
     _getaddrinfo_debug = _BASE._getaddrinfo_debug
+    _sock_add_cancellation_callback = _UNIX._sock_add_cancellation_callback
+    _sock_sendfile_fallback = _BASE._sock_sendfile_fallback
+    _sock_sendfile_native = _UNIX._sock_sendfile_native
+    _sock_sendfile_native_impl = _UNIX._sock_sendfile_native_impl
+    _sock_sendfile_update_filepos = _UNIX._sock_sendfile_update_filepos
     _server_class = Server
 
     def __del__(self, _warn: Callable[..., object] = warnings.warn) -> None:

@@ -16,7 +16,6 @@ UDP = "UDP"
 PIPES = "pipes"
 SUBPROCESS = "subprocess"
 SENDFILE = "sendfile"
-SOCK = "sock_*"
 ACCEPTED = "connect_accepted_socket"
 CALL_GRAPH = "the call graph of tasks and futures"
 
@@ -149,29 +148,8 @@ _TLS: list[Rule] = [
 _REST: list[Rule] = [
     *needs(TLS, "test_sendfile", "EPollEventLoopTests.test_sendfile_ssl*"),
     *needs(UDP, "test_sendfile", "EPollEventLoopTests.test_sendfile_not_supported"),
-    *needs(SENDFILE, "test_sendfile", "EPollEventLoopTests.*"),
-    *needs(UNIX, "test_sock_lowlevel", "EPollEventLoopTests.test_unix_sock_client_ops"),
-    *needs(
-        SOCK,
-        "test_sock_lowlevel",
-        "EPollEventLoopTests.test_cancel_sock_accept",
-        "EPollEventLoopTests.test_huge_content",
-        "EPollEventLoopTests.test_huge_content_recvinto",
-        "EPollEventLoopTests.test_recvfrom",
-        "EPollEventLoopTests.test_recvfrom_into",
-        "EPollEventLoopTests.test_sendto_blocking",
-        "EPollEventLoopTests.test_sock_accept",
-        "EPollEventLoopTests.test_sock_client_ops",
-        "EPollEventLoopTests.test_sock_client_racing",
-    ),
+    *needs(SENDFILE, "test_sendfile", "EPollEventLoopTests.test_sendfile*"),
     *needs(SUBPROCESS, "test_subprocess", "SubprocessThreadedWatcherTests.*"),
-    *needs(
-        SOCK,
-        "test_sock_lowlevel",
-        "EPollEventLoopTests.test_recvfrom_into_wrong_size",
-        "EPollEventLoopTests.test_sock_accept_racing",
-        since=(3, 14),
-    ),
     *needs(
         CALL_GRAPH,
         "test_graph",

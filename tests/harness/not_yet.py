@@ -16,12 +16,4 @@ NOT_YET: dict[str, tuple[Any, ...]] = {
     "subprocess_shell": (asyncio.SubprocessProtocol, "true"),
     "sendfile": (None, None),
     "start_tls": (None, None, None),
-    "sock_accept": (None,),
-    "sock_recv": (None, 1),
-    "sock_recv_into": (None, bytearray(1)),
-    "sock_recvfrom": (None, 1),
-    "sock_recvfrom_into": (None, bytearray(1)),
-    "sock_sendall": (None, b"x"),
-    "sock_sendfile": (None, None),
-    "sock_sendto": (None, b"x", ("127.0.0.1", 1)),
 }

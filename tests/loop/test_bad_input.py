@@ -202,6 +202,22 @@ NETWORK: dict[str, Call] = {
     "create_server(host wrong)": server(WRONG, 0),
     "create_server(bad keyword)": server("127.0.0.1", 0, wrong=1),
     "create_server(keep_alive)": server("192.0.2.1", 0, keep_alive=True),
+    **{
+        f"{method}({', '.join(map(repr, arguments))})": awaited(
+            lambda loop, method=method, arguments=arguments: getattr(loop, method)(*arguments)
+        )
+        for method in (
+            "sock_recv",
+            "sock_recv_into",
+            "sock_recvfrom",
+            "sock_recvfrom_into",
+            "sock_sendall",
+            "sock_sendto",
+            "sock_accept",
+            "sock_sendfile",
+        )
+        for arguments in ((), (5,), (5, 5), (5, 5, 5), (5, 5, 5, 5, 5))
+    },
     "getaddrinfo()": awaited(lambda loop: loop.getaddrinfo()),
     "getaddrinfo(wrong)": awaited(lambda loop: loop.getaddrinfo(WRONG, 1)),
     "getnameinfo(wrong)": awaited(lambda loop: loop.getnameinfo(WRONG)),

@@ -10,7 +10,9 @@ mod resolve;
 mod serve;
 mod signals;
 mod sock;
+mod sock_io;
 mod tasks;
+mod waiting;
 mod watch;
 
 use pyo3::Python;
@@ -39,6 +41,7 @@ pub fn build(py: Python<'_>) -> Outcome {
     let builder = watch::methods(builder);
     let builder = signals::methods(builder);
     let builder = sock::methods(builder);
+    let builder = sock_io::methods(builder);
     let builder = executor::methods(builder);
     let builder = connect::methods(builder);
     let builder = serve::methods(builder);

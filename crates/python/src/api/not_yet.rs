@@ -42,14 +42,4 @@ pub fn methods(builder: TypeBuilder<EventLoopData>) -> TypeBuilder<EventLoopData
         .method(c"subprocess_exec", DOC, |_, _| refuse("subprocess_exec"))
         .method(c"subprocess_shell", DOC, |_, _| refuse("subprocess_shell"))
         .method(c"sendfile", DOC, |_, _| refuse("sendfile"))
-        .method(c"sock_recv", DOC, |_, _| refuse("sock_recv"))
-        .method(c"sock_recv_into", DOC, |_, _| refuse("sock_recv_into"))
-        .method(c"sock_recvfrom", DOC, |_, _| refuse("sock_recvfrom"))
-        .method(c"sock_recvfrom_into", DOC, |_, _| {
-            refuse("sock_recvfrom_into")
-        })
-        .method(c"sock_sendall", DOC, |_, _| refuse("sock_sendall"))
-        .method(c"sock_sendto", DOC, |_, _| refuse("sock_sendto"))
-        .method(c"sock_accept", DOC, |_, _| refuse("sock_accept"))
-        .method(c"sock_sendfile", DOC, |_, _| refuse("sock_sendfile"))
 }

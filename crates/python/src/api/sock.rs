@@ -1,22 +1,18 @@
 //! `sock_connect`: connecting a socket that the caller made and keeps.
 //!
-//! aiohttp opens its connections this way. The other `sock_*` methods are in `not_yet.rs`.
+//! aiohttp opens its connections this way. The other `sock_*` methods are in `sock_io.rs`.
 
-use pyo3::exceptions::{PyBlockingIOError, PyInterruptedError};
 use pyo3::types::{PyAnyMethods, PyTuple, PyTupleMethods};
 use pyo3::{Python, intern};
 
 use super::resolve::{Hints, resolve};
-use super::watch;
+use super::waiting::{Waiting, check_socket, unless_blocked};
+use super::watch::Side;
 use crate::event_loop::core::EventLoopData;
 use crate::future::coroutine::{self, Co, Kept, KeptRef};
-use crate::future::future;
-use crate::future::state::FutureData;
-use crate::handle::action;
-use crate::handle::handle::HandleData;
 use crate::py::args::{Args, Signature};
 use crate::py::call;
-use crate::py::errors::{Outcome, Raised, set_aside};
+use crate::py::errors::{Outcome, Raised};
 use crate::py::imports;
 use crate::py::instance::Ref;
 use crate::py::object::Obj;
@@ -61,7 +57,7 @@ struct Request {
 
 /// `BaseSelectorEventLoop.sock_connect`.
 async fn connect(co: Co, request: Request) -> Outcome {
-    check(&request)?;
+    check_socket(&request.loop_.get(), &request.socket.get())?;
     let address = match internet_hints(&co, &request)? {
         Some((family, protocol, flags)) => {
             let hints = Hints {
@@ -74,25 +70,13 @@ async fn connect(co: Co, request: Request) -> Outcome {
         }
         None => co.keep(request.address.get()),
     };
-    if let Some(connecting) = begin(&co, &request, &address)? {
-        co.wait(connecting.done.get().into_obj()).await?;
-        drop(connecting);
+    if let Some(waiting) = begin(&co, &request, &address)? {
+        let future = waiting.future();
+        co.wait(future).await?;
+        drop(waiting);
         finish(&request, &address)?;
     }
     Ok(Obj::none(request.socket.get().py()))
-}
-
-fn check(request: &Request) -> Outcome<()> {
-    let socket = request.socket.get();
-    let py = socket.py();
-    super::connect::check_ssl_socket(&socket)?;
-    if request.loop_.get().base.is_debug() {
-        let timeout = call::method(&socket, intern!(py, "gettimeout"), [])?;
-        if !timeout.bind().eq(0)? {
-            return Err(Raised::value_error(py, "the socket must be non-blocking"));
-        }
-    }
-    Ok(())
 }
 
 /// Family, protocol and flags for the resolver, when the socket is one of the internet's.
@@ -122,60 +106,17 @@ fn resolved_address(infos: &[Kept]) -> Outcome {
     Ok(Obj::from(info.bind().cast::<PyTuple>()?.get_item(4)?))
 }
 
-/// A connection under way: the future that its writability fulfils, and the writer that will do it.
-struct Connecting {
-    loop_: KeptRef<EventLoopData>,
-    fd: i32,
-    writer: KeptRef<HandleData>,
-    done: KeptRef<FutureData>,
-}
-
-impl Drop for Connecting {
-    fn drop(&mut self) {
-        // A writer that somebody replaced meanwhile was cancelled, and the descriptor is theirs.
-        if self.writer.get().is_cancelled() {
-            return;
-        }
-        let loop_ = self.loop_.get();
-        let py = loop_.py();
-        set_aside(py, || {
-            if let Err(raised) = watch::stop_writing(&loop_, self.fd) {
-                raised.unraisable(py, Some(loop_.as_obj()));
-            }
-        });
-    }
-}
-
 /// `sock.connect(address)`; none when it is connected at once.
-fn begin(co: &Co, request: &Request, address: &Kept) -> Outcome<Option<Connecting>> {
+fn begin(co: &Co, request: &Request, address: &Kept) -> Outcome<Option<Waiting>> {
     let (socket, loop_) = (request.socket.get(), request.loop_.get());
     let py = socket.py();
-    let fd: i32 = call::method(&socket, intern!(py, "fileno"), [])?
-        .bind()
-        .extract()?;
-    let Err(raised) = call::method(&socket, intern!(py, "connect"), [&address.get()]) else {
+    let connect = call::method(&socket, intern!(py, "connect"), [&address.get()]);
+    if unless_blocked(py, connect)?.is_some() {
         return Ok(None);
-    };
-    let exception = raised.take(py);
-    let is_under_way = exception.bind().is_instance_of::<PyBlockingIOError>()
-        || exception.bind().is_instance_of::<PyInterruptedError>();
-    if !is_under_way {
-        return Err(Raised::raise(exception));
     }
-    let done = future::make(loop_.upcast())?;
-    let callback = action::make(py, [done.as_obj().clone()], |[done], _| {
-        match done.downcast::<FutureData>() {
-            Some(future) if !future.is_done() => future.set_result(done, Obj::none(done.py())),
-            _ => Ok(()),
-        }
-    })?;
-    let writer = watch::start_writing(&loop_, fd, &callback)?;
-    Ok(Some(Connecting {
-        loop_: co.keep_ref(loop_),
-        fd,
-        writer: co.keep_ref(writer),
-        done: co.keep_ref(done),
-    }))
+    let none = Obj::none(py);
+    let is_writable = |socket: &Obj, _: &Obj| Ok(Some(Obj::none(socket.py())));
+    Waiting::begin(co, &loop_, Side::Writer, &socket, none, is_writable).map(Some)
 }
 
 /// What became of it (`_sock_connect_cb`).

@@ -45,8 +45,10 @@ pub fn methods(builder: TypeBuilder<EventLoopData>) -> TypeBuilder<EventLoopData
 
 /// Which readiness a callback waits for.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Side {
+pub enum Side {
+    /// There is something to read, or the other side has closed.
     Reader,
+    /// There is room to write.
     Writer,
 }
 
@@ -278,26 +280,27 @@ fn unwatch(this: &Ref<EventLoopData>, fd: i32, side: Side) -> Outcome<bool> {
     Ok(removed)
 }
 
-/// The loop's own `add_writer` for a socket of the caller's.
+/// The loop's own `add_reader` or `add_writer`, for a socket of the caller's.
 ///
 /// # Errors
-/// As `add_writer`.
-pub fn start_writing(
+/// As those.
+pub fn start(
     this: &Ref<EventLoopData>,
     fd: i32,
+    side: Side,
     callback: &Obj,
 ) -> Outcome<Ref<HandleData>> {
     refuse_transports(this, fd)?;
     this.base.check_closed(this.py())?;
     let handle = handle::make(this.upcast(), callback, Arguments::None, None)?;
-    watch(this, fd, Side::Writer, handle.clone())?;
+    watch(this, fd, side, handle.clone())?;
     Ok(handle)
 }
 
-/// Takes `start_writing` back.
+/// Takes `start` back.
 ///
 /// # Errors
 /// OSError of epoll_ctl(2).
-pub fn stop_writing(this: &Ref<EventLoopData>, fd: i32) -> Outcome<()> {
-    unwatch(this, fd, Side::Writer).map(drop)
+pub fn stop(this: &Ref<EventLoopData>, fd: i32, side: Side) -> Outcome<()> {
+    unwatch(this, fd, side).map(drop)
 }

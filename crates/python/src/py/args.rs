@@ -122,6 +122,11 @@ impl<const N: usize> Signature<N> {
         }
     }
 
+    /// The function's qualified name.
+    pub fn function(&self) -> &'static str {
+        self.function
+    }
+
     /// Binds `args` to the parameters; what was not given is `None`.
     ///
     /// # Errors
