@@ -253,6 +253,43 @@ class TestContext:
         loop.run_forever()
         assert handle.get_context()[variable] == "by the callback"
 
+    @pytest.mark.parametrize("method", ["call_soon", "call_soon_threadsafe"])
+    def test_a_failed_callbacks_report_shows_what_it_has_set(self, loop, method):
+        variable = contextvars.ContextVar("variable", default="unset")
+        seen = []
+
+        def fail():
+            variable.set("by the callback")
+            raise ZeroDivisionError
+
+        def report(_loop, details):
+            # Since 3.12 the handler itself runs in the handle's context.
+            here = variable.get() if sys.version_info >= (3, 12) else "by the callback"
+            seen.append((here, details["handle"]._context.get(variable)))
+            loop.stop()
+
+        loop.set_exception_handler(report)
+        getattr(loop, method)(fail)
+        loop.run_forever()
+        assert seen == [("by the callback", "by the callback")]
+
+    @pytest.mark.parametrize("delay", [None, 0])
+    def test_a_weak_reference_shows_the_one_that_the_callback_runs_in(self, loop, delay):
+        variable = contextvars.ContextVar("variable")
+        seen = []
+
+        def callback():
+            variable.set("set")
+            seen.append(weak()._context.get(variable))
+            loop.stop()
+
+        if delay is None:
+            weak = weakref.ref(loop.call_soon(callback))
+        else:
+            weak = weakref.ref(loop.call_later(delay, callback))
+        loop.run_forever()
+        assert seen == ["set"]
+
     def test_follows_every_change_between_two_calls(self, loop):
         variable = contextvars.ContextVar("variable", default="unset")
         seen = []

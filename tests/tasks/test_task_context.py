@@ -232,6 +232,24 @@ def test_get_context_within_a_step_gives_the_one_it_runs_in(loop, make_task):
 
 
 @since(3, 12)
+def test_one_that_was_looked_at_stays_the_tasks_own(loop, make_task):
+    async def work():
+        identities = set()
+        for _ in range(3):
+            # Only looked at: nobody keeps it from being lent to another task.
+            identities.add(id(asyncio.current_task().get_context()))
+            await asyncio.sleep(0)
+        return identities
+
+    async def main():
+        return await asyncio.gather(*(make_task(work()) for _ in range(3)))
+
+    identities = loop.run_until_complete(make_task(main()))
+    assert [len(each) for each in identities] == [1, 1, 1]
+    assert len(set.union(*identities)) == 3
+
+
+@since(3, 12)
 def test_get_context_gives_it(loop, make_task):
     context = contextvars.copy_context()
 

@@ -78,7 +78,10 @@ fn run_task(
         .expect("only tasks are put into Step and Wakeup entries");
     current::publish(this.upcast(), task)?;
     enter_step();
-    let result = task.run_in_context(&this.base.snapshot, || body(task));
+    let result = task
+        .own
+        .context
+        .run_step(&this.base.snapshot, || body(task));
     leave_step(task.py());
     result
 }

@@ -14,7 +14,6 @@ use super::threadsafe;
 use crate::py::args::{Args, Signature};
 use crate::py::call;
 use crate::py::cell::Slot;
-use crate::py::context;
 use crate::py::errors::{Outcome, Raised};
 use crate::py::freelist::FreeList;
 use crate::py::gc::Visitor;
@@ -22,6 +21,7 @@ use crate::py::imports;
 use crate::py::instance::{Payload, Ref, TypeSlot, WeakList};
 use crate::py::object::Obj;
 use crate::py::slots::TypeBuilder;
+use crate::py::snapshot::SharedContext;
 use crate::py::version::{PY_3_12, PY_3_14};
 
 static TYPE: TypeSlot = TypeSlot::new();
@@ -95,11 +95,9 @@ pub struct HandleData {
     scheduler: Slot<Ref<Scheduler>>,
     callback: Slot,
     arguments: Cell<Arguments>,
-    context: Slot,
+    context: SharedContext,
     debug: Cell<Option<Box<Debug>>>,
     cancelled: Cell<bool>,
-    /// The context is the loop's snapshot, to be copied before anybody gets it.
-    shares_context: Cell<bool>,
     threadsafe: Cell<bool>,
 }
 
@@ -112,10 +110,9 @@ impl Payload for HandleData {
             scheduler: Slot::default(),
             callback: Slot::default(),
             arguments: Cell::default(),
-            context: Slot::default(),
+            context: SharedContext::default(),
             debug: Cell::default(),
             cancelled: Cell::new(false),
-            shares_context: Cell::new(false),
             threadsafe: Cell::new(false),
         }
     }
@@ -123,7 +120,7 @@ impl Payload for HandleData {
     fn visit(&self, visitor: &mut Visitor) {
         visitor.slot(&self.scheduler);
         visitor.slot(&self.callback);
-        visitor.slot(&self.context);
+        self.context.visit(visitor);
         let arguments = self.arguments.take();
         for argument in arguments.as_slice() {
             visitor.object(argument);
@@ -139,7 +136,7 @@ impl Payload for HandleData {
     fn clear(&self) {
         drop(self.callback.take());
         drop(self.arguments.take());
-        drop(self.context.take());
+        self.context.clear();
         drop(self.debug.take());
         drop(self.scheduler.take());
     }
@@ -164,19 +161,15 @@ impl HandleData {
         context: Option<&Obj>,
     ) -> Outcome<Self> {
         let given = context.filter(|context| !context.is_none());
-        let context = match given {
-            Some(context) => context.clone(),
-            None => scheduler.snapshot.get(scheduler.py())?,
-        };
+        let context = SharedContext::new(scheduler.py(), given, Some(&scheduler.snapshot))?;
         Ok(Self {
             weak: WeakList::default(),
             scheduler: Slot::new(Some(scheduler.clone())),
             callback: Slot::new(Some(callback.clone())),
             arguments: Cell::new(arguments),
-            context: Slot::new(Some(context)),
+            context,
             debug: Cell::new(None),
             cancelled: Cell::new(false),
-            shares_context: Cell::new(given.is_none()),
             threadsafe: Cell::new(false),
         })
     }
@@ -206,22 +199,6 @@ impl HandleData {
     /// The callback, until the handle is cancelled.
     pub fn callback(&self) -> Option<Obj> {
         self.callback.get()
-    }
-
-    /// The context, which from now on is the handle's own.
-    ///
-    /// # Errors
-    /// `MemoryError`.
-    #[inline]
-    pub fn context(&self) -> Outcome<Option<Obj>> {
-        let context = self.context.get();
-        if !self.shares_context.get() {
-            return Ok(context);
-        }
-        let own = context.map(|context| context::copy(&context)).transpose()?;
-        self.shares_context.set(false);
-        self.context.set(own.clone());
-        Ok(own)
     }
 
     /// The arguments, until the handle is cancelled.
@@ -342,16 +319,11 @@ pub(super) fn apply(this: &Ref<HandleData>) -> Outcome<()> {
     };
     let arguments = this.arguments();
     let apply = || arguments.apply(&callback);
-    if this.shares_context.get() && this.as_obj().is_unshared() {
-        // Nobody can ask this handle for its context.
-        if let (Some(context), Some(scheduler)) = (this.context.get(), this.scheduler.get()) {
-            return scheduler.snapshot.run_in_copy(&context, apply).map(drop);
-        }
+    match this.scheduler.get() {
+        Some(scheduler) => this.context.run_once(&scheduler.snapshot, apply),
+        None => this.context.run(apply),
     }
-    match this.context()? {
-        Some(context) => context::run_in(&context, apply).map(drop),
-        None => apply().map(drop),
-    }
+    .map(drop)
 }
 
 /// `Handle.cancel`: the callback will not run, and what it refers to is let go.
@@ -427,15 +399,12 @@ pub(super) fn fill(
             .collect::<Result<_, _>>()?,
         None => Vec::new(),
     };
-    let context = match context {
-        Some(context) if !context.is_none() => context.clone(),
-        _ => context::copy_current(py)?,
-    };
-    this.shares_context.set(false);
+    let given = context.filter(|context| !context.is_none());
+    let context = SharedContext::new(py, given, None)?;
     this.scheduler.set(Some(scheduler.clone()));
     this.callback.set(callback.cloned());
     drop(this.arguments.replace(Arguments::of(&values)));
-    this.context.set(Some(context));
+    this.context.set(context);
     if scheduler.is_debug() {
         this.remember_source(py)?;
     }
@@ -522,7 +491,7 @@ pub fn build(py: Python<'_>) -> Outcome {
         builder.method0(
             c"get_context",
             c"get_context($self, /)\n--\n\nThe context the callback runs in.",
-            |this| or_none(this.py(), this.context()?),
+            |this| or_none(this.py(), this.context.get()?),
         )
     })
     .method0(c"_repr_info", c"_repr_info($self, /)\n--\n\nThe words of the repr.", |this| {
@@ -547,7 +516,7 @@ fn attributes(builder: TypeBuilder<HandleData>) -> TypeBuilder<HandleData> {
             arguments_or_none,
         )
         .getter(c"_context", c"The context the callback runs in.", |this| {
-            or_none(this.py(), this.context()?)
+            or_none(this.py(), this.context.get()?)
         })
         .getter(c"_cancelled", c"Whether cancel() was called.", |this| {
             Ok(Obj::bool(this.py(), this.is_cancelled()))

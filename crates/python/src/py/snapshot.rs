@@ -65,28 +65,19 @@ impl Snapshot {
         Ok(copy)
     }
 
-    /// Runs `body` in a copy of `shared`, which came from `get`. Nobody gets a reference to that copy.
-    ///
-    /// # Errors
-    /// `MemoryError`, or what `body` gave.
+    /// Lends a copy of `shared`, which came from `get`, to be entered once.
     #[inline]
-    pub fn run_in_copy<R>(&self, shared: &Obj, body: impl FnOnce() -> Outcome<R>) -> Outcome<R> {
-        let context = match self.used.take() {
-            Some(used) if are_alike(&used, shared) => used,
-            _ => context::copy(shared)?,
-        };
-        let result = context::run_in(&context, body);
-        drop(self.take_back(context, shared));
-        result
+    fn lend_once(&self, shared: &Obj) -> Outcome {
+        match self.used.take() {
+            Some(used) if are_alike(&used, shared) => Ok(used),
+            _ => context::copy(shared),
+        }
     }
 
-    /// Lends a copy of `shared` to be entered. None when a copy of another context is at hand: whoever asks alternates with
+    /// The same for one who asks again and again. None when a copy of another context is at hand: he alternates with
     /// others, and does better with a copy of his own.
-    ///
-    /// # Errors
-    /// `MemoryError`.
     #[inline]
-    pub fn lend(&self, shared: &Obj) -> Outcome<Option<Obj>> {
+    fn lend(&self, shared: &Obj) -> Outcome<Option<Obj>> {
         match self.used.take() {
             None => context::copy(shared).map(Some),
             Some(used) if are_alike(&used, shared) => Ok(Some(used)),
@@ -97,9 +88,9 @@ impl Snapshot {
         }
     }
 
-    /// Takes back what `lend` lent, or returns it: it is no longer like `shared`, or somebody else has it too.
+    /// Takes back what was lent, or returns it: it is no longer like `shared`, or somebody else has it too.
     #[inline]
-    pub fn take_back(&self, lent: Obj, shared: &Obj) -> Option<Obj> {
+    fn take_back(&self, lent: Obj, shared: &Obj) -> Option<Obj> {
         if lent.is_unshared() && are_alike(&lent, shared) {
             self.used.set(Some(lent));
             return None;
@@ -119,6 +110,156 @@ impl Snapshot {
     pub fn visit(&self, visitor: &mut Visitor) {
         visitor.slot(&self.copy);
         visitor.slot(&self.used);
+    }
+}
+
+/// The context of a handle or a task: its own, or the loop's snapshot until somebody asks for it or it is changed.
+#[derive(Default)]
+pub struct SharedContext {
+    slot: Slot,
+    state: Cell<State>,
+}
+
+/// What a `SharedContext` holds.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum State {
+    /// A context that stays the same object.
+    #[default]
+    Own,
+    /// The snapshot, to be copied before anybody gets it.
+    Shared,
+    /// A copy that the loop lends for as long as something runs in it.
+    Lent,
+}
+
+impl SharedContext {
+    /// `given`, or else what the current context is.
+    ///
+    /// # Errors
+    /// `MemoryError`.
+    #[inline]
+    pub fn new(py: Python<'_>, given: Option<&Obj>, snapshot: Option<&Snapshot>) -> Outcome<Self> {
+        let (context, state) = match (given, snapshot) {
+            (Some(given), _) => (given.clone(), State::Own),
+            (None, Some(snapshot)) => (snapshot.get(py)?, State::Shared),
+            (None, None) => (context::copy_current(py)?, State::Own),
+        };
+        Ok(Self {
+            slot: Slot::new(Some(context)),
+            state: Cell::new(state),
+        })
+    }
+
+    /// Takes the place of what is there.
+    pub fn set(&self, other: Self) {
+        self.state.set(other.state.get());
+        self.slot.set(other.slot.take());
+    }
+
+    /// The context, which from now on stays this one; none before there is one.
+    ///
+    /// # Errors
+    /// `MemoryError`.
+    #[inline]
+    pub fn get(&self) -> Outcome<Option<Obj>> {
+        let context = self.slot.get();
+        if self.state.get() != State::Shared {
+            self.state.set(State::Own);
+            return Ok(context);
+        }
+        let own = context.map(|context| context::copy(&context)).transpose()?;
+        self.state.set(State::Own);
+        self.slot.set(own.clone());
+        Ok(own)
+    }
+
+    /// Runs a callback in the context, in a lent one if it is shared.
+    ///
+    /// # Errors
+    /// What `body` gave; RuntimeError when the context is entered already; `MemoryError`.
+    #[inline]
+    pub fn run_once<R>(
+        &self,
+        snapshot: &Snapshot,
+        body: impl FnOnce() -> Outcome<R>,
+    ) -> Outcome<R> {
+        match self.shared() {
+            Some(shared) => self.run_in_lent(snapshot, snapshot.lend_once(&shared)?, shared, body),
+            None => self.run(body),
+        }
+    }
+
+    /// Runs one of many steps in the context, in a lent one if it is shared.
+    ///
+    /// # Errors
+    /// As `run_once`.
+    #[inline]
+    pub fn run_step<R>(
+        &self,
+        snapshot: &Snapshot,
+        body: impl FnOnce() -> Outcome<R>,
+    ) -> Outcome<R> {
+        if let Some(shared) = self.shared()
+            && let Some(lent) = snapshot.lend(&shared)?
+        {
+            return self.run_in_lent(snapshot, lent, shared, body);
+        }
+        self.run(body)
+    }
+
+    /// Runs `body` in the context, which from now on stays this one.
+    ///
+    /// # Errors
+    /// As `run_once`.
+    #[inline]
+    pub fn run<R>(&self, body: impl FnOnce() -> Outcome<R>) -> Outcome<R> {
+        match self.get()? {
+            Some(context) => context::run_in(&context, body),
+            None => body(),
+        }
+    }
+
+    #[inline]
+    fn shared(&self) -> Option<Obj> {
+        if self.state.get() == State::Shared {
+            return self.slot.get();
+        }
+        None
+    }
+
+    /// Who asks for the context meanwhile gets `lent`, which then stays. It stays too if `body` has changed a variable.
+    #[inline]
+    fn run_in_lent<R>(
+        &self,
+        snapshot: &Snapshot,
+        lent: Obj,
+        shared: Obj,
+        body: impl FnOnce() -> Outcome<R>,
+    ) -> Outcome<R> {
+        self.state.set(State::Lent);
+        self.slot.set(Some(lent.clone()));
+        let result = context::run_in(&lent, body);
+        if self.state.get() == State::Lent {
+            // Dropped first, so that it does not count as somebody else's.
+            drop(self.slot.take());
+            let (state, context) = match snapshot.take_back(lent, &shared) {
+                None => (State::Shared, shared),
+                Some(changed) => (State::Own, changed),
+            };
+            self.state.set(state);
+            self.slot.set(Some(context));
+        }
+        result
+    }
+
+    /// Lets go of the context.
+    pub fn clear(&self) {
+        self.slot.set(None);
+    }
+
+    /// Shows the context to the collector.
+    pub fn visit(&self, visitor: &mut Visitor) {
+        visitor.slot(&self.slot);
     }
 }
 

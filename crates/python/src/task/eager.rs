@@ -8,7 +8,6 @@ use pyo3::intern;
 use super::task::TaskData;
 use super::{current, registry, step};
 use crate::py::call;
-use crate::py::context;
 use crate::py::errors::{Outcome, Raised};
 use crate::py::imports;
 use crate::py::instance::Ref;
@@ -27,10 +26,13 @@ pub fn start(task: &Ref<TaskData>, loop_: &Obj) -> Outcome<()> {
         [task.as_obj()],
     )?;
     let result = match task.base.scheduler() {
-        Some(scheduler) => task.run_in_context(&scheduler.snapshot, || step::step(task, None)),
-        None => task
-            .context()
-            .and_then(|context| context::run_in(&context, || step::step(task, None))),
+        Some(scheduler) => {
+            let snapshot = &scheduler.snapshot;
+            task.own
+                .context
+                .run_step(snapshot, || step::step(task, None))
+        }
+        None => task.own.context.run(|| step::step(task, None)),
     };
     // What the step raised must survive the calls that put everything back.
     let exception = result.err().map(|raised| raised.take(py));

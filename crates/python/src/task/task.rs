@@ -15,7 +15,6 @@ use crate::py::args::{Args, Signature};
 use crate::py::backref::BackRefOwner;
 use crate::py::call;
 use crate::py::cell::Slot;
-use crate::py::context;
 use crate::py::errors::{Outcome, Raised};
 use crate::py::freelist::FreeList;
 use crate::py::gc::Visitor;
@@ -23,7 +22,7 @@ use crate::py::imports;
 use crate::py::instance::{Derived, Payload, Ref, TypeSlot};
 use crate::py::object::Obj;
 use crate::py::slots::TypeBuilder;
-use crate::py::snapshot::Snapshot;
+use crate::py::snapshot::SharedContext;
 use crate::py::version::PY_3_12;
 
 static TYPE: TypeSlot = TypeSlot::new();
@@ -47,7 +46,8 @@ impl Name {
 pub struct TaskState {
     /// The coroutine; gone once an eager task is done.
     pub coro: Slot,
-    context: Slot,
+    /// What the coroutine runs in.
+    pub context: SharedContext,
     /// `_fut_waiter`: what the task waits for.
     pub waiter: Slot,
     name: Cell<Option<Name>>,
@@ -57,8 +57,6 @@ pub struct TaskState {
     pub registered: Cell<bool>,
     /// How often `cancel` was called, less `uncancel`.
     pub cancels: Cell<u32>,
-    /// The context is the loop's snapshot, to be copied before anybody gets it.
-    shares_context: Cell<bool>,
     /// `_must_cancel`: the next step throws CancelledError in.
     pub must_cancel: Cell<bool>,
     /// `_log_destroy_pending`
@@ -76,13 +74,12 @@ impl Payload for TaskData {
             base: FutureData::blank(),
             own: TaskState {
                 coro: Slot::default(),
-                context: Slot::default(),
+                context: SharedContext::default(),
                 waiter: Slot::default(),
                 name: Cell::new(None),
                 registration: Cell::new(None),
                 registered: Cell::new(false),
                 cancels: Cell::new(0),
-                shares_context: Cell::new(false),
                 must_cancel: Cell::new(false),
                 log_destroy_pending: Cell::new(false),
             },
@@ -92,13 +89,13 @@ impl Payload for TaskData {
     fn visit(&self, visitor: &mut Visitor) {
         self.base.visit(visitor);
         visitor.slot(&self.own.coro);
-        visitor.slot(&self.own.context);
+        self.own.context.visit(visitor);
         visitor.slot(&self.own.waiter);
     }
 
     fn clear(&self) {
         self.own.coro.set(None);
-        self.own.context.set(None);
+        self.own.context.clear();
         self.own.waiter.set(None);
         self.base.clear();
     }
@@ -143,57 +140,13 @@ impl Ref<TaskData> {
     /// # Errors
     /// RuntimeError before `__init__`; `MemoryError`.
     pub fn context(&self) -> Outcome {
-        let Some(context) = self.own.context.get() else {
-            return Err(Raised::runtime_error(
+        match self.own.context.get()? {
+            Some(context) => Ok(context),
+            None => Err(Raised::runtime_error(
                 self.py(),
                 "uninitialized Task object",
-            ));
-        };
-        if !self.own.shares_context.get() {
-            return Ok(context);
+            )),
         }
-        let own = context::copy(&context)?;
-        self.own.shares_context.set(false);
-        self.own.context.set(Some(own.clone()));
-        Ok(own)
-    }
-
-    /// Runs a step in the task's context. A task that shares its context gets the loop's own copy for the time of the
-    /// step, and keeps it if the step has changed a variable or somebody got hold of it.
-    ///
-    /// # Errors
-    /// What `step` raised; RuntimeError when the context is entered already.
-    #[inline]
-    pub fn run_in_context(
-        &self,
-        snapshot: &Snapshot,
-        step: impl FnOnce() -> Outcome<()>,
-    ) -> Outcome<()> {
-        let context = &self.own.context;
-        if self.own.shares_context.get()
-            && let Some(shared) = context.get()
-            && let Some(lent) = snapshot.lend(&shared)?
-        {
-            self.own.shares_context.set(false);
-            context.set(Some(lent.clone()));
-            let result = context::run_in(&lent, step);
-            if context.holds(&lent) {
-                // Dropped first, so that it does not count as somebody else's.
-                drop(context.take());
-                let kept = snapshot.take_back(lent, &shared);
-                self.own.shares_context.set(kept.is_none());
-                context.set(kept.or(Some(shared)));
-            }
-            return result;
-        }
-        context::run_in(&self.context()?, step)
-    }
-
-    fn context_or_none(&self) -> Outcome {
-        if self.own.context.is_some() {
-            return self.context();
-        }
-        Ok(Obj::none(self.py()))
     }
 
     fn report_destroyed(&self) -> Outcome<()> {
@@ -216,19 +169,14 @@ impl Ref<TaskData> {
             return Err(Raised::type_error(py, text));
         }
         let given = context.filter(|context| !context.is_none());
-        let context = match (given, self.base.scheduler()) {
-            (Some(context), _) => context.clone(),
-            (None, Some(scheduler)) => scheduler.snapshot.get(py)?,
-            (None, None) => context::copy_current(py)?,
-        };
+        let scheduler = self.base.scheduler();
+        let snapshot = scheduler.as_ref().map(|scheduler| &scheduler.snapshot);
+        let context = SharedContext::new(py, given, snapshot)?;
         let name = match name {
             Some(name) if !name.is_none() => Name::Given(text_of(name)?),
             _ => Name::next(),
         };
-        self.own
-            .shares_context
-            .set(given.is_none() && self.base.scheduler().is_some());
-        self.own.context.set(Some(context));
+        self.own.context.set(context);
         drop(self.own.name.replace(Some(name)));
         self.own.coro.set(Some(coro.clone()));
         self.own.log_destroy_pending.set(true);
@@ -464,7 +412,7 @@ fn methods(builder: TypeBuilder<TaskData>) -> TypeBuilder<TaskData> {
             builder.method0(
                 c"get_context",
                 c"get_context($self, /)\n--\n\nThe context the coroutine runs in.",
-                Ref::<TaskData>::context_or_none,
+                |this| or_none(this.py(), this.own.context.get()?),
             )
         })
         .method0(c"get_name", c"get_name($self, /)\n--\n\nThe name.", get_name)
@@ -487,11 +435,9 @@ fn attributes(builder: TypeBuilder<TaskData>) -> TypeBuilder<TaskData> {
         .getter(c"_coro", c"The coroutine.", |this| {
             or_none(this.py(), this.own.coro.get())
         })
-        .getter(
-            c"_context",
-            c"The context the coroutine runs in.",
-            Ref::<TaskData>::context_or_none,
-        )
+        .getter(c"_context", c"The context the coroutine runs in.", |this| {
+            or_none(this.py(), this.own.context.get()?)
+        })
         .getter(
             c"_fut_waiter",
             c"What the task waits for, or None.",
