@@ -7,6 +7,7 @@ import contextvars
 import queue
 import signal
 import threading
+import time
 
 import pytest
 from harness.parked import once_parked
@@ -336,6 +337,27 @@ class TestCancelFromAnotherThread:
         assert not isinstance(loop.call_soon(loop.stop), asyncio.events._ThreadSafeHandle)
         assert repr(handle).startswith("<_ThreadSafeHandle ")
         loop.run_forever()
+
+
+def test_a_thread_that_calls_call_soon_too_leaves_the_loop_asleep(loop):
+    seen = []
+
+    def both():
+        # The loop cannot go on between the two: it needs the GIL.
+        loop.call_soon_threadsafe(seen.append, "threadsafe")
+        loop.call_soon(seen.append, "soon")
+
+    async def main():
+        thread = once_parked(both)
+        thread.start()
+        await asyncio.sleep(0.1)
+        thread.join()
+        before = time.thread_time()
+        await asyncio.sleep(0.2)
+        return time.thread_time() - before
+
+    assert loop.run_until_complete(main()) < 0.1
+    assert seen == ["threadsafe", "soon"]
 
 
 def test_what_came_before_the_loop_stopped_keeps_its_place(loop):

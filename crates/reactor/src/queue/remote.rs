@@ -8,7 +8,7 @@
 //! | bit | set by | cleared by | means |
 //! | --- | --- | --- | --- |
 //! | `PENDING` | `push`, in the mutex | `drain`, in the mutex | the vector is not empty |
-//! | `WOKEN` | `wake` | `park` when it refuses, `unpark` | do not sleep, whatever the vector says |
+//! | `WOKEN` | `wake`; `drain`, when it clears `PENDING` in a wait | `park` when it refuses, `unpark` | do not sleep, whatever the vector says |
 //! | `PARKED` | `park` | `unpark` | the loop waits, or is about to |
 //!
 //! **No wake-up is lost.** `park` moves the word from 0 to `PARKED` in one step, so it fails when
@@ -35,6 +35,8 @@ mod tests;
 const PENDING: usize = 1;
 const WOKEN: usize = 2;
 const PARKED: usize = 4;
+/// Something came in while the loop waits.
+const IN_A_WAIT: usize = PENDING | PARKED;
 
 /// A queue from any thread into the loop, with the waker that interrupts the loop's wait.
 ///
@@ -98,10 +100,17 @@ impl<T> Remote<T> {
         self.state.load(Ordering::Acquire) & PENDING != 0
     }
 
-    /// Appends all items to `into`, oldest first. The loop's thread.
+    /// Appends all items to `into`, oldest first. The loop's thread, or one that keeps the loop from draining too.
     pub fn drain(&self, into: &mut Vec<T>) {
         let mut items = self.lock();
-        self.state.fetch_and(!PENDING, Ordering::AcqRel);
+        // In a wait, which others may drain in, `unpark` still has to learn that a write is owed.
+        let drained = |state| match state & (PENDING | PARKED) {
+            IN_A_WAIT => Some(state & !PENDING | WOKEN),
+            _ => Some(state & !PENDING),
+        };
+        let _always = self
+            .state
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, drained);
         if into.is_empty() {
             // The usual case costs no copy, and the two vectors take turns.
             std::mem::swap(&mut *items, into);

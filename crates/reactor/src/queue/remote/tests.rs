@@ -55,6 +55,21 @@ mod with_threads {
     }
 
     #[test]
+    fn unpark_clears_the_eventfd_for_items_that_were_drained_in_the_wait() {
+        let remote = Remote::new().unwrap();
+        assert!(remote.park());
+        remote.push(1).unwrap();
+        remote.drain(&mut Vec::new());
+        assert!(!remote.has_pending());
+        remote.push(2).unwrap();
+        remote.drain(&mut Vec::new());
+        remote.unpark().unwrap();
+        assert_eq!(remote.waker().clear().unwrap(), 0);
+        assert!(remote.park());
+        remote.unpark().unwrap();
+    }
+
+    #[test]
     fn parking_is_refused_while_something_is_pending() {
         let remote = Remote::new().unwrap();
         remote.push(1).unwrap();
