@@ -256,6 +256,27 @@ class TestMessages:
         assert seen == [args]
         assert caught.value.args == args
 
+    def test_an_earlier_one_is_not_used_again(self, loop, make_task, make_future):
+        seen = []
+
+        async def work():
+            asyncio.current_task().cancel("first")
+            for awaited in (asyncio.sleep(0), make_future()):
+                try:
+                    await awaited
+                except asyncio.CancelledError as error:
+                    seen.append(error.args)
+
+        async def main():
+            task = make_task(work())
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            task.cancel()
+            await task
+
+        loop.run_until_complete(make_task(main()))
+        assert seen == [("first",), ()]
+
     def test_the_last_of_two_counts(self, loop, make_task):
         async def work():
             await asyncio.sleep(0)

@@ -24,11 +24,10 @@ pub fn cancel(task: &Ref<TaskData>, message: Option<&Obj>) -> Outcome<bool> {
         return Ok(false);
     }
     let mut walk = Walk::from(task);
-    let (mut task, mut message) = (task.clone(), message.cloned());
+    let mut task = task.clone();
     while let Some(waiter) = task.own.waiter.get() {
-        let passed = passed_on(&task, message.as_ref());
         let Some(next) = as_task(&waiter)? else {
-            if cancel_future(&waiter, passed.as_ref())? {
+            if cancel_future(&waiter, message)? {
                 // The waiter stays: it may refuse, and then has to be cancelled again.
                 return Ok(true);
             }
@@ -38,10 +37,10 @@ pub fn cancel(task: &Ref<TaskData>, message: Option<&Obj>) -> Outcome<bool> {
             break;
         }
         walk.step_to(next)?;
-        (task, message) = (next.clone(), passed);
+        task = next.clone();
     }
     task.own.must_cancel.set(true);
-    task.base.set_cancel_message(message.as_ref());
+    task.base.set_cancel_message(message);
     Ok(true)
 }
 
@@ -54,15 +53,6 @@ fn request(task: &Ref<TaskData>) -> bool {
     let cancels = task.own.cancels.get();
     task.own.cancels.set(cancels.saturating_add(1));
     true
-}
-
-/// The message for what `task` waits for: `message`, or else the one kept by `cancel`.
-fn passed_on(task: &Ref<TaskData>, message: Option<&Obj>) -> Option<Obj> {
-    let kept = || task.base.rare().and_then(|rare| rare.cancel_message.get());
-    message
-        .cloned()
-        .or_else(kept)
-        .filter(|message| !message.is_none())
 }
 
 /// Notices that the tasks on the way go in a circle (Brent's algorithm: a mark that is moved up after 1, 2, 4... steps).
@@ -111,7 +101,7 @@ pub fn cancel_waiter(task: &Ref<TaskData>) -> Outcome<bool> {
     let Some(waiter) = task.own.waiter.get() else {
         return Ok(false);
     };
-    let message = passed_on(task, None);
+    let message = task.base.rare().and_then(|rare| rare.cancel_message.get());
     match as_task(&waiter)? {
         Some(other) => cancel(other, message.as_ref()),
         None => cancel_future(&waiter, message.as_ref()),
