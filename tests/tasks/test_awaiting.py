@@ -140,6 +140,25 @@ class TestTheIterator:
             ((1, 2), ((1, 2),), "StopIteration((1, 2))"),
         ]
 
+    def test_what_is_done_to_a_caught_stop_iteration_stays_with_it(
+        self, loop, make_future, make_task
+    ):
+        async def work():
+            seen = []
+            for value in ("a", "b"):
+                future = make_future()
+                future.set_result(value)
+                try:
+                    next(future.__await__())
+                except StopIteration as stop:
+                    seen.append((stop.__dict__.copy(), stop.__suppress_context__, stop.__cause__))
+                    stop.add_note("a note")
+                    stop.attribute = value
+                    stop.__cause__ = ZeroDivisionError()
+            return seen
+
+        assert loop.run_until_complete(make_task(work())) == [({}, False, None)] * 2
+
     def test_a_stop_iteration_kept_in_a_step_does_not_hide_what_the_step_raises(
         self, loop, make_future, make_task
     ):

@@ -142,8 +142,12 @@ fn reset_stop_iteration(reused: *mut ffi::PyObject, value: Obj) {
     let old_value = unsafe { std::mem::replace(&mut (*layout).value, value.clone().into_ptr()) };
     // SAFETY: as above.
     let base = unsafe { &mut (*layout).base };
+    base.suppress_context = '\0';
     let old = [
         old_value,
+        // Attributes that somebody has given it, notes among them.
+        std::mem::replace(&mut base.dict, std::ptr::null_mut()),
+        std::mem::replace(&mut base.notes, std::ptr::null_mut()),
         std::mem::replace(&mut base.traceback, std::ptr::null_mut()),
         std::mem::replace(&mut base.context, std::ptr::null_mut()),
         std::mem::replace(&mut base.cause, std::ptr::null_mut()),
