@@ -346,6 +346,27 @@ class TestContext:
         loop.run_forever()
         assert alive[1:] == [True]
 
+    def test_nothing_keeps_a_value_while_the_loop_is_busy(self, loop):
+        class Value:
+            pass
+
+        variable = contextvars.ContextVar("variable")
+
+        def set_and_schedule():
+            value = Value()
+            variable.set(value)
+            loop.call_soon(function)
+            return weakref.ref(value)
+
+        async def main():
+            await asyncio.sleep(0)
+            alive = contextvars.copy_context().run(set_and_schedule)
+            for _ in range(3):
+                await asyncio.sleep(0)
+            return alive()
+
+        assert loop.run_until_complete(main()) is None
+
     def test_one_that_is_entered_already_is_reported(self, loop, log):
         context = contextvars.copy_context()
 

@@ -80,6 +80,8 @@ fn turn(this: &Ref<EventLoopData>, driver: &LoopDriver, is_first: bool) -> Outco
         // gives the turn work, or stops the loop.
         current::withdraw(scheduler)?;
         scheduler.snapshot.clear();
+    } else {
+        scheduler.snapshot.release_unused();
     }
     let stopping = this.own.stopping.get();
     let has_ready = stopping || scheduler.ready_len() > 0;

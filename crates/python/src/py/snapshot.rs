@@ -98,6 +98,25 @@ impl Snapshot {
         Some(lent)
     }
 
+    /// Lets go of copies that hold what nobody else does: a loop that always has something to do must not keep a variable's
+    /// value alive.
+    #[inline]
+    pub fn release_unused(&self) {
+        let Some(copy) = self.copy.take() else {
+            return;
+        };
+        let is_shared = !copy.is_unshared();
+        let used = self.used.take();
+        let is_alike = used.as_ref().is_some_and(|used| are_alike(used, &copy));
+        // Put back before anything is let go, which can run Python that asks for a copy.
+        self.copy.set(Some(copy));
+        if !is_shared {
+            self.clear();
+        } else if is_alike {
+            self.used.set(used);
+        }
+    }
+
     /// Lets go of the copies, and of the values that only they keep alive.
     #[inline]
     pub fn clear(&self) {
