@@ -2,7 +2,8 @@
 //!
 //! It is the lower half of the event loop's object: the ready queue, the reactor's driver, the free lists and the few
 //! flags that decide how a callback is scheduled. Whoever holds a `Ref<Scheduler>` can put work into the loop; how a turn
-//! runs it is `event_loop`'s business. Everything here belongs to the loop's thread; other threads use `remote`.
+//! runs it is `event_loop`'s business. Everything here belongs to the loop's thread; other threads use `remote`. (One that
+//! calls `call_soon` all the same, which asyncio lets pass outside debug mode, comes in with the GIL held.)
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;

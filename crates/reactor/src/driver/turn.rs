@@ -336,6 +336,9 @@ impl<T: Expiry, R, S: Clone, C: Clock> Driver<T, R, S, C> {
     /// timer is near, by an estimate of the time (see [`Clock::ticks`]).
     fn skips_cheaply(&self) -> bool {
         let mut budget = self.budget.borrow_mut();
+        if self.timers.borrow().is_empty() && budget.spend_unread() {
+            return true;
+        }
         let Some(now_ns) = budget.estimate_ns(self.clock.ticks()) else {
             return false;
         };

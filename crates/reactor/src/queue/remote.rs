@@ -112,7 +112,7 @@ impl<T> Remote<T> {
             .state
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, drained);
         if into.is_empty() {
-            // The usual case costs no copy, and the two vectors take turns.
+            // The usual case costs no copy.
             std::mem::swap(&mut *items, into);
         } else {
             into.append(&mut items);
