@@ -9,6 +9,7 @@ use pyo3::types::{PyAnyMethods, PyInt};
 use pyo3::{Python, intern};
 use reactor::{ReadBuffer, Received, Stream};
 
+use super::endpoint::Endpoint;
 use super::state::StreamTransport;
 use super::{life, report};
 use crate::py::bytes::{bytes, bytes_filled, with_memory};
@@ -99,7 +100,7 @@ fn receiving(
     if let Some(method) = slot.get() {
         return Ok(method);
     }
-    let method = call::attr(&this.protocol_or_none(), name)?;
+    let method = call::attr(&this.protocol_or_none(this.py()), name)?;
     slot.set(Some(method.clone()));
     Ok(method)
 }
@@ -256,7 +257,11 @@ fn receive_into(stream: Stream, buffer: &Obj) -> Outcome<Received> {
 fn on_eof(this: &Ref<StreamTransport>) -> Outcome<()> {
     let py = this.py();
     report::log_debug(this, "%r received EOF")?;
-    let answer = call::method(&this.protocol_or_none(), intern!(py, "eof_received"), []);
+    let answer = call::method(
+        &this.protocol_or_none(this.py()),
+        intern!(py, "eof_received"),
+        [],
+    );
     let keep_open = match answer {
         Ok(answer) => answer.bind().is_truthy()?,
         Err(raised) => return failed(this, raised, "eof_received"),

@@ -7,6 +7,7 @@ use pyo3::intern;
 use pyo3::types::PyAnyMethods;
 use reactor::{Fd, Interest};
 
+use super::endpoint::Endpoint;
 use super::extra_info::ExtraInfo;
 use super::link::Link;
 use super::report::log_debug;

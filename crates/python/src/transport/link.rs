@@ -13,28 +13,26 @@ use std::rc::Rc;
 use pyo3::types::{PyWeakrefMethods, PyWeakrefReference};
 use reactor::poll::{Event, Interest, Token};
 
-use super::state::StreamTransport;
-use super::{deliver, write};
+use super::endpoint::Endpoint;
 use crate::handle::schedule::{Entry, Scheduler, Source};
 use crate::py::cell::Slot;
-use crate::py::context;
 use crate::py::errors::Outcome;
 use crate::py::gc::Visitor;
 use crate::py::instance::Ref;
 use crate::py::object::Obj;
 
 /// The entry.
-pub struct Link {
+pub struct Link<T: Endpoint> {
     /// The transport, while the loop keeps it alive.
-    held: Slot<Ref<StreamTransport>>,
+    held: Slot<Ref<T>>,
     /// A weak reference, while it does not.
     weak: Slot,
     token: Cell<Option<Token>>,
 }
 
-impl Link {
+impl<T: Endpoint> Link<T> {
     /// An entry that keeps `transport` alive, until its interest first becomes none.
-    pub fn new(transport: Ref<StreamTransport>) -> Rc<Self> {
+    pub fn new(transport: Ref<T>) -> Rc<Self> {
         Rc::new(Self {
             held: Slot::new(Some(transport)),
             weak: Slot::default(),
@@ -53,7 +51,7 @@ impl Link {
     }
 
     /// Keeps the transport alive.
-    pub fn hold(&self, transport: &Ref<StreamTransport>) {
+    pub fn hold(&self, transport: &Ref<T>) {
         if !self.held.is_some() {
             self.held.set(Some(transport.clone()));
         }
@@ -63,7 +61,7 @@ impl Link {
     ///
     /// # Errors
     /// `MemoryError`.
-    pub fn loosen(&self, transport: &Ref<StreamTransport>) -> Outcome<()> {
+    pub fn loosen(&self, transport: &Ref<T>) -> Outcome<()> {
         if !self.weak.is_some() {
             let weak = PyWeakrefReference::new(transport.as_obj().bind())?;
             self.weak.set(Some(Obj::from(weak)));
@@ -81,14 +79,14 @@ impl Link {
 
     /// The transport, if it is alive.
     #[inline]
-    pub fn find(&self) -> Option<Ref<StreamTransport>> {
+    pub fn find(&self) -> Option<Ref<T>> {
         match self.held.get() {
             Some(transport) => Some(transport),
             None => self.find_weak(),
         }
     }
 
-    fn find_weak(&self) -> Option<Ref<StreamTransport>> {
+    fn find_weak(&self) -> Option<Ref<T>> {
         self.token.get()?;
         let weak = self.weak.get()?;
         let found = weak
@@ -101,37 +99,23 @@ impl Link {
     }
 }
 
-impl Source for Link {
+impl<T: Endpoint> Source for Link<T> {
     #[inline]
     fn ready(self: Rc<Self>, scheduler: &Scheduler, event: Event) {
         scheduler.push(Entry::Fired(self, event));
     }
 
-    /// Asyncio has a callback for each direction, the reader's first, and cancels it when the direction is not wanted any
-    /// more; here each is asked for again when its turn comes.
     #[inline]
     fn fire(&self, event: Event) -> Outcome<()> {
-        let Some(transport) = self.held.get() else {
-            return Ok(());
-        };
-        if event.readable && transport.interest().is_readable() {
-            match transport.read_context.get() {
-                Some(context) => context::run_in(&context, || deliver::on_readable(&transport))?,
-                None => deliver::on_readable(&transport)?,
-            }
+        match self.held.get() {
+            Some(transport) => T::fire(&transport, event),
+            None => Ok(()),
         }
-        if event.writable && transport.interest().is_writable() {
-            match transport.write_context.get() {
-                Some(context) => context::run_in(&context, || write::on_writable(&transport))?,
-                None => write::on_writable(&transport)?,
-            }
-        }
-        Ok(())
     }
 
     fn end_turn(&self) -> Outcome<()> {
         match self.find() {
-            Some(transport) => write::flush(&transport),
+            Some(transport) => T::end_turn(&transport),
             None => Ok(()),
         }
     }

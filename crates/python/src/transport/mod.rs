@@ -9,7 +9,9 @@
 pub mod address;
 pub mod connecting;
 pub mod deliver;
+pub mod endpoint;
 pub mod extra_info;
+pub mod flow_control;
 pub mod life;
 pub mod link;
 pub mod listener;

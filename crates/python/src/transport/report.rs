@@ -3,7 +3,7 @@
 use pyo3::types::{PyAnyMethods, PyDict, PyDictMethods};
 use pyo3::{Bound, Python, intern};
 
-use super::life;
+use super::endpoint::Endpoint;
 use super::state::{Life, StreamTransport};
 use crate::handle::schedule::Scheduler;
 use crate::py::call;
@@ -17,7 +17,7 @@ use crate::py::object::Obj;
 ///
 /// # Errors
 /// KeyboardInterrupt and SystemExit.
-pub fn fatal_error(this: &Ref<StreamTransport>, raised: Raised, message: &str) -> Outcome<()> {
+pub fn fatal_error<T: Endpoint>(this: &Ref<T>, raised: Raised, message: &str) -> Outcome<()> {
     let py = this.py();
     let exception = raised.take(py);
     if leaves_the_loop(&exception) {
@@ -31,14 +31,14 @@ pub fn fatal_error(this: &Ref<StreamTransport>, raised: Raised, message: &str) -
     } else {
         tell_handler(this, &exception, message)?;
     }
-    life::force_close(this, Some(exception))
+    T::force_close(this, Some(exception))
 }
 
 /// Tells the loop's exception handler what a protocol's method raised.
 ///
 /// # Errors
 /// KeyboardInterrupt and SystemExit.
-pub fn report(this: &Ref<StreamTransport>, raised: Raised, message: &str) -> Outcome<()> {
+pub fn report<T: Endpoint>(this: &Ref<T>, raised: Raised, message: &str) -> Outcome<()> {
     let exception = raised.take(this.py());
     if leaves_the_loop(&exception) {
         return Err(Raised::raise(exception));
@@ -46,7 +46,7 @@ pub fn report(this: &Ref<StreamTransport>, raised: Raised, message: &str) -> Out
     tell_handler(this, &exception, message)
 }
 
-fn tell_handler(this: &Ref<StreamTransport>, exception: &Obj, message: &str) -> Outcome<()> {
+fn tell_handler<T: Endpoint>(this: &Ref<T>, exception: &Obj, message: &str) -> Outcome<()> {
     let py = this.py();
     let Some(scheduler) = this.scheduler() else {
         return Err(Raised::raise(exception.clone()));
@@ -55,7 +55,7 @@ fn tell_handler(this: &Ref<StreamTransport>, exception: &Obj, message: &str) -> 
     report.set_item(intern!(py, "message"), message)?;
     report.set_item(intern!(py, "exception"), exception.bind())?;
     report.set_item(intern!(py, "transport"), this.as_obj().bind())?;
-    report.set_item(intern!(py, "protocol"), this.protocol_or_none().bind())?;
+    report.set_item(intern!(py, "protocol"), this.protocol_or_none(py).bind())?;
     tell_loop(&scheduler, report)
 }
 
@@ -73,17 +73,12 @@ pub fn tell_loop(scheduler: &Ref<Scheduler>, report: Bound<'_, PyDict>) -> Outco
     .map(drop)
 }
 
-fn is_debug(this: &Ref<StreamTransport>) -> bool {
-    this.scheduler()
-        .is_some_and(|scheduler| scheduler.is_debug())
-}
-
 /// `logger.debug(text, transport)` in debug mode.
 ///
 /// # Errors
 /// What a repr raises.
-pub fn log_debug(this: &Ref<StreamTransport>, text: &str) -> Outcome<()> {
-    if !is_debug(this) {
+pub fn log_debug<T: Endpoint>(this: &Ref<T>, text: &str) -> Outcome<()> {
+    if !this.is_debug() {
         return Ok(());
     }
     let py = this.py();
@@ -96,8 +91,8 @@ pub fn log_debug(this: &Ref<StreamTransport>, text: &str) -> Outcome<()> {
     .map(drop)
 }
 
-fn log_error(this: &Ref<StreamTransport>, exception: &Obj, message: &str) -> Outcome<()> {
-    if !is_debug(this) {
+fn log_error<T: Endpoint>(this: &Ref<T>, exception: &Obj, message: &str) -> Outcome<()> {
+    if !this.is_debug() {
         return Ok(());
     }
     let py = this.py();

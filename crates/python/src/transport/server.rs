@@ -12,6 +12,7 @@ use pyo3::{Python, intern};
 use reactor::Token;
 
 use super::link::Link;
+use super::state::StreamTransport;
 use super::{life, listener};
 use crate::future::coroutine::{self, Co, KeptRef};
 use crate::future::future;
@@ -56,7 +57,7 @@ pub struct ServerData {
     /// The sockets' entries in the poller.
     tokens: RefCell<Vec<Token>>,
     /// The open connections. Limit: the process's descriptors.
-    clients: RefCell<HashMap<*const Link, Weak<Link>>>,
+    clients: RefCell<HashMap<*const Link<StreamTransport>, Weak<Link<StreamTransport>>>>,
     stage: Cell<Stage>,
 }
 
@@ -116,7 +117,7 @@ impl ServerData {
         self.tokens.borrow_mut().retain(|own| *own != token);
     }
 
-    fn links(&self) -> Vec<Rc<Link>> {
+    fn links(&self) -> Vec<Rc<Link<StreamTransport>>> {
         self.clients
             .borrow()
             .values()
@@ -126,7 +127,7 @@ impl ServerData {
 }
 
 /// `Server._attach`: a connection was accepted.
-pub fn attach(this: &Ref<ServerData>, link: &Rc<Link>) {
+pub fn attach(this: &Ref<ServerData>, link: &Rc<Link<StreamTransport>>) {
     this.clients
         .borrow_mut()
         .insert(Rc::as_ptr(link), Rc::downgrade(link));
@@ -136,7 +137,7 @@ pub fn attach(this: &Ref<ServerData>, link: &Rc<Link>) {
 ///
 /// # Errors
 /// RuntimeError when the loop is closed.
-pub fn detach(this: &Ref<ServerData>, link: &Weak<Link>) -> Outcome<()> {
+pub fn detach(this: &Ref<ServerData>, link: &Weak<Link<StreamTransport>>) -> Outcome<()> {
     let removed = this.clients.borrow_mut().remove(&link.as_ptr());
     drop(removed);
     wake_if_over(this)

@@ -13,17 +13,20 @@ use std::cell::{Cell, OnceCell};
 use std::rc::{Rc, Weak};
 
 use pyo3::types::PyAnyMethods;
+use reactor::poll::Event;
 use reactor::{Fd, Interest, Stream};
 
-use super::deliver::Receiver;
+use super::deliver::{self, Receiver};
+use super::endpoint::Endpoint;
 use super::extra_info::ExtraInfo;
 use super::life;
 use super::link::{self, Link};
 use super::server::ServerData;
-use super::write::Outgoing;
+use super::write::{self, Outgoing};
 use crate::handle::schedule::Scheduler;
 use crate::py::call;
 use crate::py::cell::Slot;
+use crate::py::context;
 use crate::py::errors::{Outcome, Raised};
 use crate::py::gc::Visitor;
 use crate::py::instance::{Dict, Payload, Ref, TypeSlot, WeakList};
@@ -71,7 +74,7 @@ pub struct StreamTransport {
     pub(super) read_context: Slot,
     /// What `resume_writing` runs in: the context of the write that found no room.
     pub(super) write_context: Slot,
-    pub(super) link: OnceCell<Weak<Link>>,
+    pub(super) link: OnceCell<Weak<Link<Self>>>,
     pub(super) fd: Cell<i32>,
     pub(super) interest: Cell<Interest>,
     pub(super) life: Cell<Life>,
@@ -140,17 +143,55 @@ impl Payload for StreamTransport {
     }
 }
 
+impl Endpoint for StreamTransport {
+    #[inline]
+    fn scheduler(&self) -> Option<Ref<Scheduler>> {
+        self.scheduler.get()
+    }
+
+    #[inline]
+    fn protocol(&self) -> Option<Obj> {
+        self.protocol.get()
+    }
+
+    #[inline]
+    fn is_closing(&self) -> bool {
+        self.life.get() != Life::Open
+    }
+
+    /// Asyncio has a callback for each direction, the reader's first, and cancels it when the direction is not wanted any
+    /// more; here each is asked for again when its turn comes.
+    #[inline]
+    fn fire(this: &Ref<Self>, event: Event) -> Outcome<()> {
+        if event.readable && this.interest().is_readable() {
+            match this.read_context.get() {
+                Some(context) => context::run_in(&context, || deliver::on_readable(this))?,
+                None => deliver::on_readable(this)?,
+            }
+        }
+        if event.writable && this.interest().is_writable() {
+            match this.write_context.get() {
+                Some(context) => context::run_in(&context, || write::on_writable(this))?,
+                None => write::on_writable(this)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn end_turn(this: &Ref<Self>) -> Outcome<()> {
+        write::flush(this)
+    }
+
+    fn force_close(this: &Ref<Self>, exception: Option<Obj>) -> Outcome<()> {
+        life::force_close(this, exception)
+    }
+}
+
 impl StreamTransport {
     /// Where the transport is in its life.
     #[inline]
     pub fn life(&self) -> Life {
         self.life.get()
-    }
-
-    /// `transport.is_closing()`
-    #[inline]
-    pub fn is_closing(&self) -> bool {
-        self.life.get() != Life::Open
     }
 
     /// `transport.is_reading()`
@@ -162,12 +203,6 @@ impl StreamTransport {
     #[inline]
     pub fn interest(&self) -> Interest {
         self.interest.get()
-    }
-
-    /// The loop; none once the transport is closed.
-    #[inline]
-    pub fn scheduler(&self) -> Option<Ref<Scheduler>> {
-        self.scheduler.get()
     }
 
     /// The socket; none once the transport is closed.
@@ -193,7 +228,7 @@ impl StreamTransport {
     }
 
     /// The entry in the poller, while there is one.
-    pub fn link(&self) -> Option<Rc<Link>> {
+    pub fn link(&self) -> Option<Rc<Link<Self>>> {
         self.link.get()?.upgrade()
     }
 
@@ -214,12 +249,6 @@ impl StreamTransport {
 }
 
 impl Ref<StreamTransport> {
-    /// The protocol, or None once the transport is closed.
-    #[inline]
-    pub fn protocol_or_none(&self) -> Obj {
-        self.protocol.get().unwrap_or_else(|| Obj::none(self.py()))
-    }
-
     /// The socket for system calls. One that was closed or detached behind our back has the number -1 here, which the
     /// calls refuse: its old number may be somebody else's by now.
     ///

@@ -5,6 +5,7 @@ use std::mem::offset_of;
 use pyo3::types::{PyAnyMethods, PyInt, PyTuple};
 use pyo3::{Python, intern};
 
+use super::endpoint::Endpoint;
 use super::state::{Life, StreamTransport};
 use super::{deliver, life, report, write};
 use crate::future::future::cannot_delete;
@@ -205,7 +206,7 @@ fn reading(builder: TypeBuilder<StreamTransport>) -> TypeBuilder<StreamTransport
         .method0(
             c"get_protocol",
             c"get_protocol($self, /)\n--\n\nThe protocol; None once the connection is closed.",
-            |this| Ok(this.protocol_or_none()),
+            |this| Ok(this.protocol_or_none(this.py())),
         )
 }
 
@@ -277,7 +278,7 @@ fn attributes(builder: TypeBuilder<StreamTransport>) -> TypeBuilder<StreamTransp
             Ok(Obj::from(PyInt::new(this.py(), this.fd())))
         })
         .getter(c"_protocol", c"The protocol; None once closed.", |this| {
-            Ok(this.protocol_or_none())
+            Ok(this.protocol_or_none(this.py()))
         })
         .getter(
             c"_server",

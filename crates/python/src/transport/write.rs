@@ -11,10 +11,11 @@ use std::cell::{Cell, RefCell};
 use std::io::{self, IoSlice};
 
 use pyo3::intern;
-use pyo3::types::{PyAnyMethods, PyByteArray, PyBytes, PyInt, PyMemoryView};
-use reactor::flow::BadLimits;
-use reactor::{Flow, Interest, Sent, WriteQueue};
+use pyo3::types::{PyAnyMethods, PyByteArray, PyBytes, PyMemoryView};
+use reactor::{Interest, Sent, WriteQueue};
 
+use super::endpoint::Endpoint;
+use super::flow_control::FlowControl;
 use super::state::{Life, StreamTransport};
 use super::{life, report};
 use crate::py::bytes::{Segment, with_bytes};
@@ -55,7 +56,7 @@ enum Side {
 /// The writing half of a transport. The collector need not see it: `bytes` refer to nothing.
 pub struct Outgoing {
     queue: RefCell<WriteQueue<Segment>>,
-    flow: RefCell<Flow>,
+    flow: FlowControl,
     output: Cell<Output>,
     side: Cell<Side>,
     /// The turn in which bytes were last given to the kernel.
@@ -66,7 +67,7 @@ impl Default for Outgoing {
     fn default() -> Self {
         Self {
             queue: RefCell::new(WriteQueue::new()),
-            flow: RefCell::new(Flow::new()),
+            flow: FlowControl::default(),
             output: Cell::new(Output::Idle),
             side: Cell::new(Side::Open),
             sent_in: Cell::new(None),
@@ -93,12 +94,12 @@ impl Outgoing {
 
     /// Whether `pause_writing` was called last.
     pub fn is_paused(&self) -> bool {
-        self.flow.borrow().is_paused()
+        self.flow.is_paused()
     }
 
     /// The marks of flow control, low first.
     pub fn limits(&self) -> (usize, usize) {
-        self.flow.borrow().limits()
+        self.flow.limits()
     }
 
     /// Gives all queued bytes up.
@@ -454,34 +455,14 @@ fn segments(list_of_data: &Obj) -> Outcome<Vec<Segment>> {
     Ok(segments)
 }
 
-/// `_maybe_pause_protocol`: the queue has grown, or the marks have changed.
+/// The queue has grown, or the marks have changed.
 fn maybe_pause(this: &Ref<StreamTransport>) -> Outcome<()> {
-    let len = this.outgoing.len_bytes();
-    let pause = this.outgoing.flow.borrow_mut().after_growth(len);
-    match pause {
-        Some(reactor::Pause) => tell(this, "pause_writing"),
-        None => Ok(()),
-    }
+    this.outgoing.flow.grown(this, this.outgoing.len_bytes())
 }
 
-/// `_maybe_resume_protocol`: the queue has shrunk.
+/// The queue has shrunk.
 fn maybe_resume(this: &Ref<StreamTransport>) -> Outcome<()> {
-    let len = this.outgoing.len_bytes();
-    let resume = this.outgoing.flow.borrow_mut().after_drain(len);
-    match resume {
-        Some(reactor::Resume) => tell(this, "resume_writing"),
-        None => Ok(()),
-    }
-}
-
-/// Calls a method of flow control. What it raises is reported and ends nothing.
-fn tell(this: &Ref<StreamTransport>, method: &str) -> Outcome<()> {
-    let protocol = this.protocol_or_none();
-    let name = pyo3::types::PyString::intern(this.py(), method);
-    match call::method(&protocol, &name, []) {
-        Ok(_) => Ok(()),
-        Err(raised) => report::report(this, raised, &format!("protocol.{method}() failed")),
-    }
+    this.outgoing.flow.shrunk(this, this.outgoing.len_bytes())
 }
 
 /// `transport.set_write_buffer_limits(high, low)`.
@@ -493,39 +474,7 @@ pub fn set_limits(
     high: Option<&Obj>,
     low: Option<&Obj>,
 ) -> Outcome<()> {
-    let (high, low) = (mark(high)?, mark(low)?);
-    let high = high.unwrap_or_else(|| match low {
-        Some(low) => low.saturating_mul(4),
-        None => i64::try_from(Flow::DEFAULT_HIGH_BYTES).unwrap_or(i64::MAX),
-    });
-    let low = low.unwrap_or_else(|| high.div_euclid(4));
-    let set = match (usize::try_from(high), usize::try_from(low)) {
-        (Ok(high), Ok(low)) => this
-            .outgoing
-            .flow
-            .borrow_mut()
-            .set_limits(Some(high), Some(low))
-            .map_err(|BadLimits { .. }| ()),
-        _ => Err(()),
-    };
-    if set.is_err() {
-        let text = format!("high ({high}) must be >= low ({low}) must be >= 0");
-        return Err(Raised::value_error(this.py(), text));
-    }
+    this.outgoing.flow.set_limits(this.py(), high, low)?;
     flush(this)?;
     maybe_pause(this)
-}
-
-/// A mark in bytes, or None. Beyond the largest number it means "never".
-fn mark(value: Option<&Obj>) -> Outcome<Option<i64>> {
-    let Some(value) = value.filter(|value| !value.is_none()) else {
-        return Ok(None);
-    };
-    if let Ok(number) = value.bind().cast::<PyInt>() {
-        let largest = if number.lt(0)? { i64::MIN } else { i64::MAX };
-        return Ok(Some(number.extract::<i64>().unwrap_or(largest)));
-    }
-    let number: f64 = value.bind().extract()?;
-    #[expect(clippy::cast_possible_truncation, reason = "saturates, as meant")]
-    Ok(Some(number as i64))
 }
