@@ -4,14 +4,14 @@
 
 use std::ffi::CStr;
 
-use pyo3::types::{PyAnyMethods, PyInt, PyList, PyStringMethods, PyTuple};
+use pyo3::types::{PyAnyMethods, PyInt, PyList, PyStringMethods};
 use pyo3::{Python, intern};
 
+use super::connection::{Connection, Origin, pair};
 use super::not_yet::not_yet;
 use super::resolve::{Hints, check_stream, resolve};
 use crate::event_loop::core::EventLoopData;
 use crate::future::coroutine::{self, Co, Kept, KeptRef};
-use crate::future::future;
 use crate::py::args::{Args, Signature};
 use crate::py::call;
 use crate::py::errors::{Outcome, Raised};
@@ -19,13 +19,10 @@ use crate::py::imports;
 use crate::py::instance::Ref;
 use crate::py::object::Obj;
 use crate::py::slots::TypeBuilder;
-use crate::py::version::{PY_3_12, PY_3_14};
+use crate::py::version::PY_3_12;
 use crate::transport::address::{os_error, parts};
-use crate::transport::life::{self, Opening};
-use crate::transport::listener::{is_tcp, kind};
 use crate::transport::owned_socket::OwnedSocket;
 use crate::transport::race::{Course, Finish, race};
-use crate::transport::state::StreamTransport;
 
 const NAME: &str = "BaseEventLoop.create_connection";
 
@@ -223,12 +220,22 @@ pub fn check_ssl_socket(socket: &Obj) -> Outcome<()> {
 
 async fn connect(co: Co, request: Request) -> Outcome {
     request.check()?;
-    let socket = if request.has_address() {
-        dial(&co, &request).await?
+    let (socket, origin) = if request.has_address() {
+        (dial(&co, &request).await?, Origin::Made)
     } else {
-        OwnedSocket::new(&co, request.socket.get())
+        let socket = OwnedSocket::new(&co, request.socket.get());
+        (socket, Origin::Given)
     };
-    open(&co, &request, socket).await
+    let connection = Connection {
+        loop_: &request.loop_,
+        protocol_factory: &request.protocol_factory,
+        socket,
+        origin,
+    };
+    let opened = connection.open(&co).await?;
+    let text = "%r connected to %s:%r: (%r, %r)";
+    opened.log(&request.loop_, text, &[&request.host, &request.port])?;
+    opened.pair()
 }
 
 /// Resolves the address and connects to it.
@@ -268,13 +275,6 @@ async fn dial(co: &Co, request: &Request) -> Outcome<OwnedSocket> {
     }
 }
 
-fn pair(host: &Obj, port: &Obj) -> Outcome {
-    Ok(Obj::from(PyTuple::new(
-        host.py(),
-        [host.bind(), port.bind()],
-    )?))
-}
-
 fn interleave(infos: Vec<Kept>, first_family_count: usize) -> Outcome<Vec<Kept>> {
     let mut with_families = Vec::new();
     for info in infos {
@@ -308,84 +308,4 @@ fn merged(py: Python<'_>, errors: &[Kept], all_errors: bool) -> Outcome<Raised> 
         "Multiple exceptions: {}",
         texts.join(", ")
     )))
-}
-
-/// `_create_connection_transport`: gives the connection to a protocol.
-async fn open(co: &Co, request: &Request, socket: OwnedSocket) -> Outcome {
-    let (transport, protocol, waiter) = {
-        let opened = begin(request, &socket);
-        // A socket of the caller's stays the caller's. Python 3.14 closes it too when it gets no transport.
-        let keeps_open = !request.has_address() && !PY_3_14;
-        match opened {
-            Ok((transport, protocol, waiter)) => {
-                drop(socket.release());
-                (co.keep_ref(transport), co.keep(protocol), waiter)
-            }
-            Err(raised) => {
-                if keeps_open {
-                    drop(socket.release());
-                }
-                return Err(raised);
-            }
-        }
-    };
-    if let Err(raised) = co.wait(waiter).await {
-        let transport = transport.get();
-        let exception = raised.take(transport.py());
-        life::close_as_found(&transport)?;
-        return Err(Raised::raise(exception));
-    }
-    log_connected(request, &transport.get(), &protocol.get())?;
-    pair(transport.get().as_obj(), &protocol.get())
-}
-
-fn begin(request: &Request, socket: &OwnedSocket) -> Outcome<(Ref<StreamTransport>, Obj, Obj)> {
-    let loop_ = request.loop_.get();
-    let py = loop_.py();
-    let socket = socket.get();
-    call::method(&socket, intern!(py, "setblocking"), [&Obj::bool(py, false)])?;
-    let protocol = call::call0(&request.protocol_factory.get())?;
-    let waiter = future::make(loop_.upcast())?.into_obj();
-    let transport = life::open(
-        loop_.upcast(),
-        &Opening {
-            socket: &socket,
-            protocol: &protocol,
-            waiter: Some(&waiter),
-            peername: None,
-            server: None,
-            is_tcp: is_tcp(&kind(&socket)?)?,
-        },
-    )?;
-    Ok((transport, protocol, waiter))
-}
-
-fn log_connected(
-    request: &Request,
-    transport: &Ref<StreamTransport>,
-    protocol: &Obj,
-) -> Outcome<()> {
-    let loop_ = request.loop_.get();
-    if !loop_.base.is_debug() {
-        return Ok(());
-    }
-    let py = loop_.py();
-    let socket = call::method(
-        transport.as_obj(),
-        intern!(py, "get_extra_info"),
-        [&Obj::str(py, "socket")],
-    )?;
-    call::method(
-        imports::logger(py),
-        intern!(py, "debug"),
-        [
-            &Obj::str(py, "%r connected to %s:%r: (%r, %r)"),
-            &socket,
-            &request.host.get(),
-            &request.port.get(),
-            transport.as_obj(),
-            protocol,
-        ],
-    )
-    .map(drop)
 }

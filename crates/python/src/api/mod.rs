@@ -2,12 +2,14 @@
 
 mod callbacks;
 mod connect;
+mod connection;
 mod debug;
 mod executor;
 mod lifecycle;
 mod not_yet;
 mod resolve;
 mod serve;
+mod serving;
 mod signals;
 mod sock;
 mod sock_io;

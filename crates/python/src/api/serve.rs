@@ -5,19 +5,20 @@
 
 use std::ffi::CStr;
 
-use pyo3::types::{PyAnyMethods, PyBool, PyInt, PyList, PyListMethods, PyString, PyTuple};
+use pyo3::types::{PyAnyMethods, PyBool, PyInt, PyList, PyString, PyTuple};
 use pyo3::{Python, intern};
 
 use super::connect::check_ssl_socket;
 use super::not_yet::not_yet;
 use super::resolve::{self, Hints, Resolution, check_stream};
+use super::serving::{BACKLOG, Serving};
 use crate::event_loop::core::EventLoopData;
-use crate::future::coroutine::{self, Co, Kept, KeptRef};
+use crate::future::coroutine::{self, Co, Kept};
 use crate::py::args::{Args, Signature};
 use crate::py::call;
 use crate::py::errors::{Outcome, Raised};
 use crate::py::imports;
-use crate::py::instance::{Payload, Ref};
+use crate::py::instance::Ref;
 use crate::py::object::Obj;
 use crate::py::slots::TypeBuilder;
 use crate::py::version::{PY_3_13, PY_3_14};
@@ -25,7 +26,6 @@ use crate::transport::address::{
     bind_error, is_os_error, os_error, parts, skips_unavailable_addresses, socket_module,
 };
 use crate::transport::owned_socket::OwnedSocket;
-use crate::transport::server::{self, ServerData};
 
 const NAME: &str = "BaseEventLoop.create_server";
 
@@ -47,9 +47,6 @@ const ARGUMENTS: [&str; 14] = [
     "keep_alive",
 ];
 
-/// asyncio's default.
-const BACKLOG: i32 = 100;
-
 const DOC: &CStr = if PY_3_13 {
     c"create_server($self, protocol_factory, host=None, port=None, *, family=0, flags=1, sock=None, backlog=100, \
       ssl=None, reuse_address=None, reuse_port=None, keep_alive=None, ssl_handshake_timeout=None, \
@@ -69,20 +66,14 @@ pub fn methods(builder: TypeBuilder<EventLoopData>) -> TypeBuilder<EventLoopData
 
 /// What was asked for.
 struct Request {
-    loop_: KeptRef<EventLoopData>,
-    protocol_factory: Kept,
+    serving: Serving,
     host: Kept,
     port: Kept,
     family: Kept,
     flags: Kept,
     socket: Kept,
-    backlog: Kept,
-    ssl: Kept,
     reuse_address: Kept,
     reuse_port: Kept,
-    ssl_handshake_timeout: Kept,
-    ssl_shutdown_timeout: Kept,
-    start_serving: Kept,
     keep_alive: Kept,
 }
 
@@ -103,21 +94,24 @@ fn create_server(this: &Ref<EventLoopData>, args: Args<'_>) -> Outcome {
     let given = |index: usize, default: &Obj| bound[index].unwrap_or(default).clone();
     coroutine::make(py, "EventLoop.create_server", |co| {
         let keep = |index: usize, default: &Obj| co.keep(given(index, default));
-        let request = Request {
+        let serving = Serving {
             loop_: co.keep_ref(this.clone()),
             protocol_factory: keep(0, &none),
+            backlog: keep(6, &backlog),
+            ssl: keep(7, &none),
+            ssl_handshake_timeout: keep(10, &none),
+            ssl_shutdown_timeout: keep(11, &none),
+            start_serving: keep(12, &yes),
+        };
+        let request = Request {
+            serving,
             host: keep(1, &none),
             port: keep(2, &none),
             family: keep(3, &unspecified),
             flags: keep(4, &passive),
             socket: keep(5, &none),
-            backlog: keep(6, &backlog),
-            ssl: keep(7, &none),
             reuse_address: keep(8, &none),
             reuse_port: keep(9, &none),
-            ssl_handshake_timeout: keep(10, &none),
-            ssl_shutdown_timeout: keep(11, &none),
-            start_serving: keep(12, &yes),
             keep_alive: keep(13, &none),
         };
         serve(co, request)
@@ -141,18 +135,18 @@ fn is_true(kept: &Kept) -> Outcome<bool> {
 impl Request {
     /// The combinations that make no sense, in asyncio's order.
     fn check(&self) -> Outcome<()> {
-        let loop_ = self.loop_.get();
+        let loop_ = self.serving.loop_.get();
         let py = loop_.py();
-        let ssl = self.ssl.get();
+        let ssl = self.serving.ssl.get();
         let refuse = |text: &str| Err(Raised::value_error(py, text));
         if ssl.bind().is_instance_of::<PyBool>() {
             let text = "ssl argument must be an SSLContext or None";
             return Err(Raised::type_error(py, text));
         }
-        if !self.ssl_handshake_timeout.get().is_none() && ssl.is_none() {
+        if !self.serving.ssl_handshake_timeout.get().is_none() && ssl.is_none() {
             return refuse("ssl_handshake_timeout is only meaningful with ssl");
         }
-        if !self.ssl_shutdown_timeout.get().is_none() && ssl.is_none() {
+        if !self.serving.ssl_shutdown_timeout.get().is_none() && ssl.is_none() {
             return refuse("ssl_shutdown_timeout is only meaningful with ssl");
         }
         let socket = self.socket.get();
@@ -209,12 +203,8 @@ async fn serve(co: Co, request: Request) -> Outcome {
     } else {
         vec![OwnedSocket::new(&co, request.socket.get())]
     };
-    let server = co.keep_ref(make(&request, sockets)?);
-    if is_true(&request.start_serving)? {
-        server::start(&server.get())?;
-        // The other callbacks' turn, as in asyncio.
-        co.pause().await?;
-    }
+    let server = co.keep_ref(request.serving.server(sockets)?);
+    request.serving.start(&co, &server).await?;
     log_serving(&request, server.get().as_obj())?;
     Ok(server.get().into_obj())
 }
@@ -260,7 +250,7 @@ async fn addresses(co: &Co, request: &Request) -> Outcome<Vec<Kept>> {
         }
         infos.extend(found);
     }
-    each_once(request.loop_.get().py(), infos)
+    each_once(request.serving.loop_.get().py(), infos)
 }
 
 fn ask(request: &Request, host: &Obj) -> Outcome<Resolution> {
@@ -271,7 +261,7 @@ fn ask(request: &Request, host: &Obj) -> Outcome<Resolution> {
         protocol: None,
         flags: &request.flags,
     };
-    resolve::begin(&request.loop_, &Obj::from(address), &hints)
+    resolve::begin(&request.serving.loop_, &Obj::from(address), &hints)
 }
 
 /// `asyncio.gather(*coroutines)`
@@ -296,7 +286,7 @@ fn each_once(py: Python<'_>, infos: Vec<Kept>) -> Outcome<Vec<Kept>> {
 }
 
 fn bind_all(co: &Co, request: &Request, infos: &[Kept]) -> Outcome<Vec<OwnedSocket>> {
-    let loop_ = request.loop_.get();
+    let loop_ = request.serving.loop_.get();
     let py = loop_.py();
     let skips = skips_unavailable_addresses(py)?;
     let mut sockets = Vec::new();
@@ -361,7 +351,7 @@ fn make_socket(co: &Co, request: &Request, info: &Obj) -> Outcome<Option<OwnedSo
             if !is_os_error(&exception) {
                 return Err(Raised::raise(exception));
             }
-            if request.loop_.get().base.is_debug() {
+            if request.serving.loop_.get().base.is_debug() {
                 let text = "create_server() failed to create socket.socket(%r, %r, %r)";
                 call::method_keywords(
                     imports::logger(py),
@@ -411,48 +401,8 @@ fn set_options(request: &Request, info: &Obj, socket: &Obj) -> Outcome<()> {
     Ok(())
 }
 
-/// The server, an instance of the face's class.
-fn make(request: &Request, sockets: Vec<OwnedSocket>) -> Outcome<Ref<ServerData>> {
-    let loop_ = request.loop_.get();
-    let py = loop_.py();
-    for socket in &sockets {
-        call::method(
-            &socket.get(),
-            intern!(py, "setblocking"),
-            [&Obj::bool(py, false)],
-        )?;
-    }
-    let list = PyList::empty(py);
-    for socket in &sockets {
-        list.append(socket.get().bind())?;
-    }
-    let class = match call::optional_attr(loop_.as_obj(), intern!(py, "_server_class"))? {
-        Some(class) => class,
-        None => ServerData::TYPE.object(py),
-    };
-    let server = call::call_slice(
-        &class,
-        &[
-            loop_.as_obj().clone(),
-            Obj::from(list),
-            request.protocol_factory.get(),
-            request.ssl.get(),
-            request.backlog.get(),
-            request.ssl_handshake_timeout.get(),
-            request.ssl_shutdown_timeout.get(),
-        ],
-    )?;
-    let server = server
-        .into_ref::<ServerData>()
-        .map_err(|_| Raised::type_error(py, "_server_class makes no asyncioxide server"))?;
-    for socket in sockets {
-        drop(socket.release());
-    }
-    Ok(server)
-}
-
 fn log_serving(request: &Request, server: &Obj) -> Outcome<()> {
-    if !request.loop_.get().base.is_debug() {
+    if !request.serving.loop_.get().base.is_debug() {
         return Ok(());
     }
     let py = server.py();
