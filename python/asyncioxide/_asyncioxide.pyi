@@ -31,7 +31,7 @@ from typing import (
     type_check_only,
 )
 
-from _typeshed import FileDescriptorLike, ReadableBuffer, WriteableBuffer
+from _typeshed import FileDescriptorLike, ReadableBuffer, StrOrBytesPath, WriteableBuffer
 from typing_extensions import disjoint_base
 
 __all__ = [
@@ -364,6 +364,54 @@ class EventLoop:
             start_serving: bool = True,
         ) -> asyncio.Server: ...
 
+    async def connect_accepted_socket(
+        self,
+        protocol_factory: Callable[[], _ProtocolT],
+        sock: socket,
+        *,
+        ssl: bool | SSLContext | None = None,
+        ssl_handshake_timeout: float | None = None,
+        ssl_shutdown_timeout: float | None = None,
+    ) -> tuple[Transport, _ProtocolT]: ...
+    async def create_unix_connection(
+        self,
+        protocol_factory: Callable[[], _ProtocolT],
+        path: StrOrBytesPath | None = None,
+        *,
+        ssl: bool | SSLContext | None = None,
+        sock: socket | None = None,
+        server_hostname: str | None = None,
+        ssl_handshake_timeout: float | None = None,
+        ssl_shutdown_timeout: float | None = None,
+    ) -> tuple[Transport, _ProtocolT]: ...
+    if sys.version_info >= (3, 13):
+        async def create_unix_server(
+            self,
+            protocol_factory: Callable[[], BaseProtocol],
+            path: StrOrBytesPath | None = None,
+            *,
+            sock: socket | None = None,
+            backlog: int = 100,
+            ssl: bool | SSLContext | None = None,
+            ssl_handshake_timeout: float | None = None,
+            ssl_shutdown_timeout: float | None = None,
+            start_serving: bool = True,
+            cleanup_socket: bool = True,
+        ) -> asyncio.Server: ...
+    else:
+        async def create_unix_server(
+            self,
+            protocol_factory: Callable[[], BaseProtocol],
+            path: StrOrBytesPath | None = None,
+            *,
+            sock: socket | None = None,
+            backlog: int = 100,
+            ssl: bool | SSLContext | None = None,
+            ssl_handshake_timeout: float | None = None,
+            ssl_shutdown_timeout: float | None = None,
+            start_serving: bool = True,
+        ) -> asyncio.Server: ...
+
     async def sock_accept(self, sock: socket) -> tuple[socket, _RetAddress]: ...
     async def sock_connect(self, sock: socket, address: _Address) -> None: ...
     async def sock_recv(self, sock: socket, n: int) -> bytes: ...
@@ -376,12 +424,9 @@ class EventLoop:
     async def sock_sendto(self, sock: socket, data: ReadableBuffer, address: _Address) -> int: ...
 
     # Not implemented: each raises NotImplementedError.
-    def connect_accepted_socket(self, *args: Any, **kwargs: Any) -> NoReturn: ...
     def connect_read_pipe(self, *args: Any, **kwargs: Any) -> NoReturn: ...
     def connect_write_pipe(self, *args: Any, **kwargs: Any) -> NoReturn: ...
     def create_datagram_endpoint(self, *args: Any, **kwargs: Any) -> NoReturn: ...
-    def create_unix_connection(self, *args: Any, **kwargs: Any) -> NoReturn: ...
-    def create_unix_server(self, *args: Any, **kwargs: Any) -> NoReturn: ...
     def sendfile(self, *args: Any, **kwargs: Any) -> NoReturn: ...
     def start_tls(self, *args: Any, **kwargs: Any) -> NoReturn: ...
     def subprocess_exec(self, *args: Any, **kwargs: Any) -> NoReturn: ...

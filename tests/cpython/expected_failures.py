@@ -10,13 +10,11 @@ from conformance.rules import Rule, needs
 
 TLS = "TLS"
 START_TLS = "TLS: start_tls"
-UNIX = "Unix sockets"
 UNIX_TLS = "Unix sockets with TLS"
 UDP = "UDP"
 PIPES = "pipes"
 SUBPROCESS = "subprocess"
 SENDFILE = "sendfile"
-ACCEPTED = "connect_accepted_socket"
 CALL_GRAPH = "the call graph of tasks and futures"
 
 GRAPH_TESTS = (
@@ -51,15 +49,9 @@ _EVENTS: list[Rule] = [
         "EPollEventLoopTests.test_create_ssl_unix_connection",
         "EPollEventLoopTests.test_create_unix_server_ssl*",
     ),
-    *needs(UNIX, "test_events", "EPollEventLoopTests.test_create_unix_*"),
     *needs(UDP, "test_events", "EPollEventLoopTests.test_create_datagram_endpoint*"),
     *needs(UDP, "test_events", "EPollEventLoopTests.test_datagram_*", certain=False),
-    *needs(
-        ACCEPTED,
-        "test_events",
-        "EPollEventLoopTests.test_connect_accepted_socket*",
-        "EPollEventLoopTests.test_ssl_connect_accepted_socket",
-    ),
+    *needs(TLS, "test_events", "EPollEventLoopTests.test_ssl_connect_accepted_socket"),
     *needs(
         PIPES,
         "test_events",
@@ -80,25 +72,16 @@ _EVENTS: list[Rule] = [
 ]
 
 _SERVERS_AND_STREAMS: list[Rule] = [
-    *needs(UNIX, "test_server", "SelectorStartServerTests.test_start_unix_server_1"),
-    *needs(UNIX, "test_server", "UnixServerCleanupTests.*", since=(3, 13)),
     *needs(TLS, "test_streams", "StreamTests.test_open_connection_no_loop_ssl"),
     *needs(START_TLS, "test_streams", "StreamTests.test_start_tls"),
     *needs(START_TLS, "test_streams", "StreamTests.test_start_tls_*", certain=False),
     *needs(UNIX_TLS, "test_streams", "StreamTests.test_open_unix_connection_no_loop_ssl"),
-    *needs(
-        UNIX,
-        "test_streams",
-        "StreamTests.test_open_unix_connection*",
-        "StreamTests.test_start_unix_server",
-    ),
     *needs(PIPES, "test_streams", "StreamTests.test_read_all_from_pipe_reader", before=(3, 14)),
-    *needs(UNIX, "test_unix_events", "SelectorEventLoopUnixSocketTests.*"),
     *needs(SUBPROCESS, "test_unix_events", "TestFork.test_fork_asyncio_subprocess", since=(3, 12)),
 ]
 
 _TLS: list[Rule] = [
-    *needs(ACCEPTED, "test_ssl", "TestSSL.test_connect_accepted_socket", hangs=True),
+    *needs(TLS, "test_ssl", "TestSSL.test_connect_accepted_socket", hangs=True),
     *needs(
         START_TLS,
         "test_ssl",

@@ -6,10 +6,7 @@ import asyncio
 from typing import Any
 
 NOT_YET: dict[str, tuple[Any, ...]] = {
-    "create_unix_connection": (asyncio.Protocol, "/nowhere"),
-    "create_unix_server": (asyncio.Protocol, "/nowhere"),
     "create_datagram_endpoint": (asyncio.DatagramProtocol, ("127.0.0.1", 0)),
-    "connect_accepted_socket": (asyncio.Protocol, None),
     "connect_read_pipe": (asyncio.Protocol, None),
     "connect_write_pipe": (asyncio.Protocol, None),
     "subprocess_exec": (asyncio.SubprocessProtocol, "true"),

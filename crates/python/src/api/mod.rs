@@ -1,5 +1,6 @@
 //! The event loop's methods as Python sees them, one file per subject, and the type that they make up.
 
+mod accepted;
 mod callbacks;
 mod connect;
 mod connection;
@@ -14,6 +15,7 @@ mod signals;
 mod sock;
 mod sock_io;
 mod tasks;
+mod unix;
 mod waiting;
 mod watch;
 
@@ -47,6 +49,8 @@ pub fn build(py: Python<'_>) -> Outcome {
     let builder = executor::methods(builder);
     let builder = connect::methods(builder);
     let builder = serve::methods(builder);
+    let builder = unix::methods(builder);
+    let builder = accepted::methods(builder);
     let builder = not_yet::methods(builder);
     debug::methods(builder).build(py)
 }

@@ -21,15 +21,6 @@ fn refuse<T>(method: &str) -> Outcome<T> {
 pub fn methods(builder: TypeBuilder<EventLoopData>) -> TypeBuilder<EventLoopData> {
     builder
         .method(c"start_tls", DOC, |_, _| refuse("start_tls"))
-        .method(c"connect_accepted_socket", DOC, |_, _| {
-            refuse("connect_accepted_socket")
-        })
-        .method(c"create_unix_connection", DOC, |_, _| {
-            refuse("create_unix_connection")
-        })
-        .method(c"create_unix_server", DOC, |_, _| {
-            refuse("create_unix_server")
-        })
         .method(c"create_datagram_endpoint", DOC, |_, _| {
             refuse("create_datagram_endpoint")
         })

@@ -74,7 +74,8 @@ impl Serving {
         Ok(server)
     }
 
-    /// Accepts, if that was asked for.
+    /// Accepts, if that was asked for. A server that cannot, or whose maker is cancelled, is closed: nobody has it yet,
+    /// and it would go on accepting.
     ///
     /// # Errors
     /// OSError of listen(2); CancelledError.
@@ -83,8 +84,17 @@ impl Serving {
         if !is_wanted {
             return Ok(());
         }
-        server::start(&server.get())?;
-        // The other callbacks' turn, as in asyncio.
-        co.pause().await
+        let started = match server::start(&server.get()) {
+            // The other callbacks' turn, as in asyncio.
+            Ok(()) => co.pause().await,
+            Err(raised) => Err(raised),
+        };
+        let Err(raised) = started else {
+            return Ok(());
+        };
+        let server = server.get();
+        let exception = raised.take(server.py());
+        server::close(&server)?;
+        Err(Raised::raise(exception))
     }
 }

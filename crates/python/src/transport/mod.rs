@@ -3,8 +3,8 @@
 //! `stream.rs` is the transport as Python sees it, `state.rs` its fields, `life.rs` how it opens and ends, `deliver.rs` what
 //! comes in, `write.rs` what goes out, `link.rs` its entry in the poller, `report.rs` what goes wrong, `extra_info.rs` what
 //! `get_extra_info` answers.
-//! `server.rs` is `Server`, `listener.rs` one of its sockets. A client's socket connects in
-//! `connecting.rs`, alone or in a `race.rs`.
+//! `server.rs` is `Server`, `listener.rs` one of its sockets, `socket_file.rs` the file that one may be bound to. A
+//! client's socket connects in `connecting.rs`, alone or in a `race.rs`.
 
 pub mod address;
 pub mod connecting;
@@ -19,6 +19,7 @@ pub mod owned_socket;
 pub mod race;
 pub mod report;
 pub mod server;
+pub mod socket_file;
 pub mod state;
 pub mod stream;
 pub mod write;

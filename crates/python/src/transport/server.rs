@@ -13,7 +13,7 @@ use reactor::Token;
 
 use super::link::Link;
 use super::state::StreamTransport;
-use super::{life, listener};
+use super::{life, listener, socket_file};
 use crate::future::coroutine::{self, Co, KeptRef};
 use crate::future::future;
 use crate::future::state::FutureData;
@@ -50,6 +50,8 @@ pub struct ServerData {
     /// Makes a protocol for each connection.
     pub protocol_factory: Slot,
     backlog: Slot,
+    /// The inode of the file to remove when the server closes, if it is to.
+    socket_file: Slot,
     /// The futures of `wait_closed`, a list; none once they were woken.
     waiters: Slot,
     /// The future of `serve_forever`.
@@ -70,6 +72,7 @@ impl Payload for ServerData {
             sockets: Slot::default(),
             protocol_factory: Slot::default(),
             backlog: Slot::default(),
+            socket_file: Slot::default(),
             waiters: Slot::default(),
             forever: Slot::default(),
             tokens: RefCell::default(),
@@ -83,6 +86,7 @@ impl Payload for ServerData {
         visitor.slot(&self.sockets);
         visitor.slot(&self.protocol_factory);
         visitor.slot(&self.backlog);
+        visitor.slot(&self.socket_file);
         visitor.slot(&self.waiters);
         visitor.slot(&self.forever);
     }
@@ -105,6 +109,11 @@ impl ServerData {
     /// Whether `close` was called.
     pub fn is_closed(&self) -> bool {
         self.stage.get() == Stage::Closed
+    }
+
+    /// The inode of the file that the socket is bound to, to be removed when the server closes.
+    pub fn set_socket_file(&self, inode: Option<Obj>) {
+        self.socket_file.set(inode);
     }
 
     /// Remembers a socket's entry in the poller.
@@ -252,7 +261,6 @@ fn accepts_per_event(backlog: &Obj) -> Outcome<usize> {
 /// # Errors
 /// OSError of close(2).
 pub fn close(this: &Ref<ServerData>) -> Outcome<()> {
-    let py = this.py();
     if this.is_closed() {
         return Ok(());
     }
@@ -266,12 +274,26 @@ pub fn close(this: &Ref<ServerData>) -> Outcome<()> {
         }
     }
     for socket in sockets {
-        call::method(&socket, intern!(py, "close"), [])?;
+        stop_listening(&socket, this.socket_file.get())?;
     }
     if let Some(forever) = this.forever.take() {
         forever.cancel(forever.as_obj(), None)?;
     }
     wake_if_over(this)
+}
+
+/// Closes a socket, and removes the file that it was bound to if that has this inode.
+fn stop_listening(socket: &Obj, inode: Option<Obj>) -> Outcome<()> {
+    let py = socket.py();
+    let file = match inode {
+        Some(inode) => Some((call::method(socket, intern!(py, "getsockname"), [])?, inode)),
+        None => None,
+    };
+    call::method(socket, intern!(py, "close"), [])?;
+    match file {
+        Some((path, inode)) => socket_file::clean_up(&path, &inode),
+        None => Ok(()),
+    }
 }
 
 fn close_clients(this: &Ref<ServerData>) -> Outcome<()> {
