@@ -50,6 +50,15 @@ class EventLoop(_asyncioxide.EventLoop, asyncio.AbstractEventLoop):
         async def getnameinfo(
             self, sockaddr: tuple[str, int] | tuple[str, int, int, int], flags: int = 0
         ) -> tuple[str, str]: ...
+        async def sendfile(
+            self,
+            transport: asyncio.WriteTransport,
+            file: IO[bytes],
+            offset: int = 0,
+            count: int | None = None,
+            *,
+            fallback: bool = True,
+        ) -> int: ...
         async def shutdown_asyncgens(self) -> None: ...
         async def sock_sendfile(
             self,
@@ -72,6 +81,7 @@ class EventLoop(_asyncioxide.EventLoop, asyncio.AbstractEventLoop):
         default_exception_handler = _BASE.default_exception_handler
         getaddrinfo = _BASE.getaddrinfo
         getnameinfo = _BASE.getnameinfo
+        sendfile = _BASE.sendfile
         shutdown_asyncgens = _BASE.shutdown_asyncgens
         shutdown_default_executor = _BASE.shutdown_default_executor
         sock_sendfile = _BASE.sock_sendfile
@@ -86,6 +96,7 @@ class EventLoop(_asyncioxide.EventLoop, asyncio.AbstractEventLoop):
     _sock_sendfile_native = _UNIX._sock_sendfile_native
     _sock_sendfile_native_impl = _UNIX._sock_sendfile_native_impl
     _sock_sendfile_update_filepos = _UNIX._sock_sendfile_update_filepos
+    _sendfile_fallback = _BASE._sendfile_fallback
     _server_class = Server
 
     def __del__(self, _warn: Callable[..., object] = warnings.warn) -> None:

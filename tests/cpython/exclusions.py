@@ -323,21 +323,6 @@ _STREAMS: list[Rule] = [
         certain=False,
     ),
     *rules(
-        WHITE_BOX,
-        "assigns loop._sendfile_native",
-        "test_sendfile",
-        """
-        EPollEventLoopTests.test_sendfile_force_*
-        EPollEventLoopTests.test_sendfile_fallback_close_peer_in_the_middle_of_receiving
-        """,
-    ),
-    *rules(
-        WHITE_BOX,
-        "assigns transport._sendfile_compatible",
-        "test_sendfile",
-        "EPollEventLoopTests.test_sendfile_no_fallback_for_fallback_transport",
-    ),
-    *rules(
         DUPLICATE,
         "EPollEventLoopTests with another selector",
         "test_sendfile",

@@ -14,7 +14,6 @@ UNIX_TLS = "Unix sockets with TLS"
 UDP = "UDP"
 PIPES = "pipes"
 SUBPROCESS = "subprocess"
-SENDFILE = "sendfile"
 CALL_GRAPH = "the call graph of tasks and futures"
 
 GRAPH_TESTS = (
@@ -131,7 +130,6 @@ _TLS: list[Rule] = [
 _REST: list[Rule] = [
     *needs(TLS, "test_sendfile", "EPollEventLoopTests.test_sendfile_ssl*"),
     *needs(UDP, "test_sendfile", "EPollEventLoopTests.test_sendfile_not_supported"),
-    *needs(SENDFILE, "test_sendfile", "EPollEventLoopTests.test_sendfile*"),
     *needs(SUBPROCESS, "test_subprocess", "SubprocessThreadedWatcherTests.*"),
     *needs(
         CALL_GRAPH,

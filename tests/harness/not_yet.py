@@ -11,6 +11,5 @@ NOT_YET: dict[str, tuple[Any, ...]] = {
     "connect_write_pipe": (asyncio.Protocol, None),
     "subprocess_exec": (asyncio.SubprocessProtocol, "true"),
     "subprocess_shell": (asyncio.SubprocessProtocol, "true"),
-    "sendfile": (None, None),
     "start_tls": (None, None, None),
 }

@@ -9,6 +9,7 @@ mod executor;
 mod lifecycle;
 mod not_yet;
 mod resolve;
+mod sendfile;
 mod serve;
 mod serving;
 mod signals;
@@ -46,6 +47,7 @@ pub fn build(py: Python<'_>) -> Outcome {
     let builder = signals::methods(builder);
     let builder = sock::methods(builder);
     let builder = sock_io::methods(builder);
+    let builder = sendfile::methods(builder);
     let builder = executor::methods(builder);
     let builder = connect::methods(builder);
     let builder = serve::methods(builder);

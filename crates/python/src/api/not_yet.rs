@@ -32,5 +32,4 @@ pub fn methods(builder: TypeBuilder<EventLoopData>) -> TypeBuilder<EventLoopData
         })
         .method(c"subprocess_exec", DOC, |_, _| refuse("subprocess_exec"))
         .method(c"subprocess_shell", DOC, |_, _| refuse("subprocess_shell"))
-        .method(c"sendfile", DOC, |_, _| refuse("sendfile"))
 }

@@ -42,6 +42,8 @@ macro_rules! imports {
 imports! {
     /// `asyncio.CancelledError`
     cancelled_error = "asyncio.exceptions" "CancelledError";
+    /// `asyncio.SendfileNotAvailableError`
+    sendfile_not_available = "asyncio.exceptions" "SendfileNotAvailableError";
     /// `asyncio.InvalidStateError`
     invalid_state_error = "asyncio.exceptions" "InvalidStateError";
     /// `asyncio.Future`, what `__class__` of our futures answers
@@ -52,8 +54,8 @@ imports! {
     handle_class = "asyncio" "Handle";
     /// `asyncio.TimerHandle`
     timer_handle_class = "asyncio" "TimerHandle";
-    /// `asyncio.Transport`
-    transport_class = "asyncio" "Transport";
+    /// `asyncio.transports._FlowControlMixin`, the subclass of `asyncio.Transport` for transports that pause their protocol
+    transport_class = "asyncio.transports" "_FlowControlMixin";
     /// `asyncio.BufferedProtocol`
     buffered_protocol = "asyncio" "BufferedProtocol";
     /// the module `asyncio.events`
@@ -88,6 +90,8 @@ imports! {
     signal = "signal";
     /// the module `sys`
     sys = "sys";
+    /// `io.UnsupportedOperation`
+    unsupported_operation = "io" "UnsupportedOperation";
     /// the module `os`
     os = "os";
     /// the module `threading`

@@ -10,6 +10,7 @@ use reactor::{Fd, Interest};
 use super::endpoint::Endpoint;
 use super::extra_info::ExtraInfo;
 use super::link::Link;
+use super::loan;
 use super::report::log_debug;
 use super::server::{self, ServerData};
 use super::state::{Life, Reading, StreamTransport};
@@ -307,6 +308,10 @@ pub fn call_connection_lost(this: &Ref<StreamTransport>, exception: &Obj) -> Out
     this.write_context.set(None);
     let detached = detach(this);
     this.scheduler.set(None);
+    let raised = match this.loan.fail(|| loan::connection_closed(py)) {
+        Ok(()) => raised,
+        Err(failed) => raised.or(Some(failed.take(py))),
+    };
     match raised {
         Some(exception) => Err(Raised::raise(exception)),
         None => detached,

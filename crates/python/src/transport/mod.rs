@@ -2,7 +2,7 @@
 //!
 //! `stream.rs` is the transport as Python sees it, `state.rs` its fields, `life.rs` how it opens and ends, `deliver.rs` what
 //! comes in, `write.rs` what goes out, `link.rs` its entry in the poller, `report.rs` what goes wrong, `extra_info.rs` what
-//! `get_extra_info` answers.
+//! `get_extra_info` answers, `loan.rs` the socket in the hands of `sendfile`.
 //! `server.rs` is `Server`, `listener.rs` one of its sockets, `socket_file.rs` the file that one may be bound to. A
 //! client's socket connects in `connecting.rs`, alone or in a `race.rs`.
 
@@ -15,6 +15,7 @@ pub mod flow_control;
 pub mod life;
 pub mod link;
 pub mod listener;
+pub mod loan;
 pub mod owned_socket;
 pub mod race;
 pub mod report;

@@ -21,6 +21,7 @@ use super::endpoint::Endpoint;
 use super::extra_info::ExtraInfo;
 use super::life;
 use super::link::{self, Link};
+use super::loan::Loan;
 use super::server::ServerData;
 use super::write::{self, Outgoing};
 use crate::handle::schedule::Scheduler;
@@ -70,6 +71,7 @@ pub struct StreamTransport {
     pub(super) receiver: Receiver,
     pub(super) outgoing: Outgoing,
     pub(super) extra: ExtraInfo,
+    pub(super) loan: Loan,
     /// What `data_received` and its like run in: the context in which reading was begun.
     pub(super) read_context: Slot,
     /// What `resume_writing` runs in: the context of the write that found no room.
@@ -96,6 +98,7 @@ impl Payload for StreamTransport {
             receiver: Receiver::default(),
             outgoing: Outgoing::default(),
             extra: ExtraInfo::default(),
+            loan: Loan::default(),
             read_context: Slot::default(),
             write_context: Slot::default(),
             link: OnceCell::new(),
@@ -115,6 +118,7 @@ impl Payload for StreamTransport {
         visitor.slot(&self.server);
         self.receiver.visit(visitor);
         self.extra.visit(visitor);
+        self.loan.visit(visitor);
         visitor.slot(&self.read_context);
         visitor.slot(&self.write_context);
     }
@@ -123,6 +127,7 @@ impl Payload for StreamTransport {
         self.receiver.clear();
         self.protocol.set(None);
         self.extra.clear();
+        self.loan.clear();
         self.read_context.set(None);
         self.write_context.set(None);
         self.server.set(None);

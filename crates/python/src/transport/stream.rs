@@ -120,7 +120,12 @@ pub fn build(py: Python<'_>) -> Outcome {
     .repr(report::repr);
     let builder = writing(builder);
     let builder = reading(builder);
-    attributes(lifetime(builder)).build(py)
+    let class = attributes(lifetime(builder)).build(py)?;
+    // An attribute of the class, as in asyncio: it can be set on an instance.
+    let modes = call::attr(imports::constants(py), intern!(py, "_SendfileMode"))?;
+    let mode = call::attr(&modes, intern!(py, "TRY_NATIVE"))?;
+    call::set_attr(&class, intern!(py, "_sendfile_compatible"), &mode)?;
+    Ok(class)
 }
 
 fn writing(builder: TypeBuilder<StreamTransport>) -> TypeBuilder<StreamTransport> {

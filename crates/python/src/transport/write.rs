@@ -17,7 +17,7 @@ use reactor::{Interest, Sent, WriteQueue};
 use super::endpoint::Endpoint;
 use super::flow_control::FlowControl;
 use super::state::{Life, StreamTransport};
-use super::{life, report};
+use super::{life, loan, report};
 use crate::py::bytes::{Segment, with_bytes};
 use crate::py::call;
 use crate::py::context;
@@ -149,6 +149,7 @@ pub fn write(this: &Ref<StreamTransport>, data: &Obj) -> Outcome<()> {
             "Cannot call write() after write_eof()",
         ));
     }
+    loan::refuse(this, "write")?;
     if !data.bind().is_truthy()? {
         return Ok(());
     }
@@ -335,6 +336,9 @@ fn block(this: &Ref<StreamTransport>) -> Outcome<()> {
 /// # Errors
 /// KeyboardInterrupt and SystemExit.
 pub fn on_writable(this: &Ref<StreamTransport>) -> Outcome<()> {
+    if this.loan.is_lent() {
+        return loan::on_room(this);
+    }
     if this.outgoing.output.get() != Output::Blocked {
         return this.want(Interest::WRITABLE, false);
     }
@@ -366,15 +370,22 @@ fn drained(this: &Ref<StreamTransport>) -> Outcome<()> {
     }
     this.want(Interest::WRITABLE, false)?;
     match this.life() {
-        Life::Closing => life::lose_now(this),
-        Life::Open if this.outgoing.is_ended() => shutdown(this),
-        _ => Ok(()),
+        Life::Closing => return life::lose_now(this),
+        Life::Open => this.loan.drained()?,
+        Life::Lost(_) | Life::Closed(_) => {}
     }
+    if this.outgoing.is_ended() {
+        return shutdown(this);
+    }
+    Ok(())
 }
 
 /// A send failed: nothing queued will ever leave.
 fn write_failed(this: &Ref<StreamTransport>, raised: Raised) -> Outcome<()> {
-    report::fatal_error(this, raised, "Fatal write error on socket transport")
+    let exception = raised.take(this.py());
+    let raised = Raised::raise(exception.clone());
+    report::fatal_error(this, raised, "Fatal write error on socket transport")?;
+    this.loan.fail(|| Ok(exception))
 }
 
 fn shutdown(this: &Ref<StreamTransport>) -> Outcome<()> {
@@ -416,6 +427,7 @@ pub fn writelines(this: &Ref<StreamTransport>, list_of_data: &Obj) -> Outcome<()
             "Cannot call writelines() after write_eof()",
         ));
     }
+    loan::refuse(this, "writelines")?;
     if !list_of_data.bind().is_truthy()? {
         return Ok(());
     }
