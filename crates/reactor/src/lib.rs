@@ -13,10 +13,11 @@
 //! | [`queue`] | [`Ready`] (the loop's own FIFO), [`Remote`] (from other threads into the loop) |
 //! | [`buf`] | [`WriteQueue`], [`ReadBuffer`] |
 //! | [`flow`] | [`Flow`]: the high and low water marks of a transport |
-//! | [`net`] | [`Stream`], [`Listener`], literal addresses, happy eyeballs |
+//! | [`net`] | [`Stream`], [`Listener`], [`Pipe`], literal addresses, happy eyeballs |
+//! | [`process`] | [`Child`], a child process and its end |
 //! | [`driver`] | [`Driver`]: one turn of the loop, made of the parts above |
 //!
-//! Imports go down only: `sys < {poll, time, queue, buf, flow} < {driver, net}`.
+//! Imports go down only: `sys < {poll, time, queue, buf, flow} < {driver, net, process}`.
 
 #![deny(unsafe_code)]
 
@@ -25,6 +26,7 @@ pub mod driver;
 pub mod flow;
 pub mod net;
 pub mod poll;
+pub mod process;
 pub mod queue;
 mod sync;
 pub mod sys;
@@ -35,8 +37,9 @@ pub mod time;
 pub use buf::{ReadBuffer, WriteQueue};
 pub use driver::{Driver, PollBudget, Wait};
 pub use flow::{BadLimits, Flow, Pause, Resume};
-pub use net::{Accepted, Connect, Family, Listener, Received, Sent, Stream};
+pub use net::{Accepted, Connect, Family, Listener, Pipe, PipeKind, Received, Sent, Stream};
 pub use poll::{Event, Events, Interest, Poller, Sources, Token, Waker};
+pub use process::{Child, Exit};
 pub use queue::{Ready, Remote};
 pub use sys::{Fd, SignalPipe};
 pub use time::{Clock, Deadline, Expiry, MockClock, Monotonic, Timers};

@@ -182,7 +182,7 @@ impl Stream {
     }
 }
 
-fn received(result: Result<usize, Errno>) -> io::Result<Received> {
+pub(super) fn received(result: Result<usize, Errno>) -> io::Result<Received> {
     match result {
         Ok(0) => Ok(Received::Eof),
         Ok(count) => Ok(Received::Bytes(count)),
@@ -191,7 +191,7 @@ fn received(result: Result<usize, Errno>) -> io::Result<Received> {
     }
 }
 
-fn sent(result: Result<usize, Errno>) -> io::Result<Sent> {
+pub(super) fn sent(result: Result<usize, Errno>) -> io::Result<Sent> {
     match result {
         Ok(count) => Ok(Sent::Bytes(count)),
         Err(Errno::AGAIN) => Ok(Sent::WouldBlock),
