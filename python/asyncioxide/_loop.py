@@ -1,9 +1,9 @@
 """The event loop as Python sees it: the native loop, and asyncio's abstract class behind it.
 
 What is cold and needs no speed is not written twice: the default exception handler, the
-shutdown of executors and asynchronous generators, the look-up of names, and `sock_sendfile`, in
-which the kernel does the work, are the methods of the running Python's own loop. They work on the
-attributes of ours.
+shutdown of executors and asynchronous generators, the look-up of names, `sock_sendfile`, in which
+the kernel does the work, and what checks and logs the arguments of pipes and processes are the
+methods of the running Python's own loop. They work on the attributes of ours.
 """
 
 import asyncio
@@ -11,12 +11,14 @@ import sys
 import warnings
 from asyncio import base_events, unix_events
 from collections.abc import Callable
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, Literal, TypeVar
 
-from . import _asyncioxide
+from . import _asyncioxide, _process
 
 if TYPE_CHECKING:
     from socket import _GetAddrInfoResult, socket
+
+_ProtocolT = TypeVar("_ProtocolT", bound=asyncio.BaseProtocol)
 
 _BASE: Any = base_events.BaseEventLoop
 _UNIX: Any = unix_events._UnixSelectorEventLoop
@@ -59,6 +61,12 @@ class EventLoop(_asyncioxide.EventLoop, asyncio.AbstractEventLoop):
             *,
             fallback: bool = True,
         ) -> int: ...
+        async def connect_read_pipe(
+            self, protocol_factory: Callable[[], _ProtocolT], pipe: Any
+        ) -> tuple[asyncio.ReadTransport, _ProtocolT]: ...
+        async def connect_write_pipe(
+            self, protocol_factory: Callable[[], _ProtocolT], pipe: Any
+        ) -> tuple[asyncio.WriteTransport, _ProtocolT]: ...
         async def shutdown_asyncgens(self) -> None: ...
         async def sock_sendfile(
             self,
@@ -69,6 +77,38 @@ class EventLoop(_asyncioxide.EventLoop, asyncio.AbstractEventLoop):
             *,
             fallback: bool | None = True,
         ) -> int: ...
+        async def subprocess_exec(
+            self,
+            protocol_factory: Callable[[], _ProtocolT],
+            program: Any,
+            *args: Any,
+            stdin: int | IO[Any] | None = -1,
+            stdout: int | IO[Any] | None = -1,
+            stderr: int | IO[Any] | None = -1,
+            universal_newlines: Literal[False] = False,
+            shell: Literal[False] = False,
+            bufsize: Literal[0] = 0,
+            encoding: None = None,
+            errors: None = None,
+            text: Literal[False] | None = None,
+            **kwargs: Any,
+        ) -> tuple[asyncio.SubprocessTransport, _ProtocolT]: ...
+        async def subprocess_shell(
+            self,
+            protocol_factory: Callable[[], _ProtocolT],
+            cmd: bytes | str,
+            *,
+            stdin: int | IO[Any] | None = -1,
+            stdout: int | IO[Any] | None = -1,
+            stderr: int | IO[Any] | None = -1,
+            universal_newlines: Literal[False] = False,
+            shell: Literal[True] = True,
+            bufsize: Literal[0] = 0,
+            encoding: None = None,
+            errors: None = None,
+            text: Literal[False] | None = None,
+            **kwargs: Any,
+        ) -> tuple[asyncio.SubprocessTransport, _ProtocolT]: ...
 
         if sys.version_info >= (3, 12):
 
@@ -78,6 +118,8 @@ class EventLoop(_asyncioxide.EventLoop, asyncio.AbstractEventLoop):
             async def shutdown_default_executor(self) -> None: ...
     else:
         call_exception_handler = _BASE.call_exception_handler
+        connect_read_pipe = _BASE.connect_read_pipe
+        connect_write_pipe = _BASE.connect_write_pipe
         default_exception_handler = _BASE.default_exception_handler
         getaddrinfo = _BASE.getaddrinfo
         getnameinfo = _BASE.getnameinfo
@@ -85,12 +127,16 @@ class EventLoop(_asyncioxide.EventLoop, asyncio.AbstractEventLoop):
         shutdown_asyncgens = _BASE.shutdown_asyncgens
         shutdown_default_executor = _BASE.shutdown_default_executor
         sock_sendfile = _BASE.sock_sendfile
+        subprocess_exec = _BASE.subprocess_exec
+        subprocess_shell = _BASE.subprocess_shell
 
     _asyncgen_finalizer_hook = _BASE._asyncgen_finalizer_hook
     _asyncgen_firstiter_hook = _BASE._asyncgen_firstiter_hook
     _check_sendfile_params = _BASE._check_sendfile_params
     _do_shutdown = _BASE._do_shutdown
     _getaddrinfo_debug = _BASE._getaddrinfo_debug
+    _log_subprocess = _BASE._log_subprocess
+    _make_subprocess_transport = _process._make_subprocess_transport
     _sock_add_cancellation_callback = _UNIX._sock_add_cancellation_callback
     _sock_sendfile_fallback = _BASE._sock_sendfile_fallback
     _sock_sendfile_native = _UNIX._sock_sendfile_native

@@ -12,8 +12,6 @@ TLS = "TLS"
 START_TLS = "TLS: start_tls"
 UNIX_TLS = "Unix sockets with TLS"
 UDP = "UDP"
-PIPES = "pipes"
-SUBPROCESS = "subprocess"
 CALL_GRAPH = "the call graph of tasks and futures"
 
 GRAPH_TESTS = (
@@ -51,23 +49,6 @@ _EVENTS: list[Rule] = [
     *needs(UDP, "test_events", "EPollEventLoopTests.test_create_datagram_endpoint*"),
     *needs(UDP, "test_events", "EPollEventLoopTests.test_datagram_*", certain=False),
     *needs(TLS, "test_events", "EPollEventLoopTests.test_ssl_connect_accepted_socket"),
-    *needs(
-        PIPES,
-        "test_events",
-        """
-        EPollEventLoopTests.test_bidirectional_pty
-        EPollEventLoopTests.test_read_p*
-        EPollEventLoopTests.test_write_p*
-        """,
-    ),
-    *needs(
-        PIPES,
-        "test_events",
-        "EPollEventLoopTests.test_write_named_fifo_*",
-        "UnixPipeObjectSupportTests.*",
-        certain=False,
-    ),
-    *needs(SUBPROCESS, "test_events", "EPollEventLoopTests.test_subprocess_*"),
 ]
 
 _SERVERS_AND_STREAMS: list[Rule] = [
@@ -75,8 +56,6 @@ _SERVERS_AND_STREAMS: list[Rule] = [
     *needs(START_TLS, "test_streams", "StreamTests.test_start_tls"),
     *needs(START_TLS, "test_streams", "StreamTests.test_start_tls_*", certain=False),
     *needs(UNIX_TLS, "test_streams", "StreamTests.test_open_unix_connection_no_loop_ssl"),
-    *needs(PIPES, "test_streams", "StreamTests.test_read_all_from_pipe_reader", before=(3, 14)),
-    *needs(SUBPROCESS, "test_unix_events", "TestFork.test_fork_asyncio_subprocess", since=(3, 12)),
 ]
 
 _TLS: list[Rule] = [
@@ -130,7 +109,6 @@ _TLS: list[Rule] = [
 _REST: list[Rule] = [
     *needs(TLS, "test_sendfile", "EPollEventLoopTests.test_sendfile_ssl*"),
     *needs(UDP, "test_sendfile", "EPollEventLoopTests.test_sendfile_not_supported"),
-    *needs(SUBPROCESS, "test_subprocess", "SubprocessThreadedWatcherTests.*"),
     *needs(
         CALL_GRAPH,
         "test_graph",

@@ -7,9 +7,5 @@ from typing import Any
 
 NOT_YET: dict[str, tuple[Any, ...]] = {
     "create_datagram_endpoint": (asyncio.DatagramProtocol, ("127.0.0.1", 0)),
-    "connect_read_pipe": (asyncio.Protocol, None),
-    "connect_write_pipe": (asyncio.Protocol, None),
-    "subprocess_exec": (asyncio.SubprocessProtocol, "true"),
-    "subprocess_shell": (asyncio.SubprocessProtocol, "true"),
     "start_tls": (None, None, None),
 }

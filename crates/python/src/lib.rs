@@ -43,6 +43,9 @@ fn build(module: &Bound<'_, PyModule>) -> Result<(), Raised> {
     task::wakeup::build(py)?;
     future::coroutine::build(py)?;
     transport::stream::build(py)?;
+    transport::child::build(py)?;
+    transport::pipe_read::build(py)?;
+    transport::pipe_write::build(py)?;
     let types: [(&str, Obj); 6] = [
         ("Handle", handle::handle::build(py)?),
         ("TimerHandle", handle::timer_handle::build(py)?),

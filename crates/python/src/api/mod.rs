@@ -2,12 +2,14 @@
 
 mod accepted;
 mod callbacks;
+mod children;
 mod connect;
 mod connection;
 mod debug;
 mod executor;
 mod lifecycle;
 mod not_yet;
+mod pipes;
 mod resolve;
 mod sendfile;
 mod serve;
@@ -53,6 +55,8 @@ pub fn build(py: Python<'_>) -> Outcome {
     let builder = serve::methods(builder);
     let builder = unix::methods(builder);
     let builder = accepted::methods(builder);
+    let builder = pipes::methods(builder);
+    let builder = children::methods(builder);
     let builder = not_yet::methods(builder);
     debug::methods(builder).build(py)
 }

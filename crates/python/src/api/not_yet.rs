@@ -24,12 +24,4 @@ pub fn methods(builder: TypeBuilder<EventLoopData>) -> TypeBuilder<EventLoopData
         .method(c"create_datagram_endpoint", DOC, |_, _| {
             refuse("create_datagram_endpoint")
         })
-        .method(c"connect_read_pipe", DOC, |_, _| {
-            refuse("connect_read_pipe")
-        })
-        .method(c"connect_write_pipe", DOC, |_, _| {
-            refuse("connect_write_pipe")
-        })
-        .method(c"subprocess_exec", DOC, |_, _| refuse("subprocess_exec"))
-        .method(c"subprocess_shell", DOC, |_, _| refuse("subprocess_shell"))
 }

@@ -56,6 +56,8 @@ imports! {
     timer_handle_class = "asyncio" "TimerHandle";
     /// `asyncio.transports._FlowControlMixin`, the subclass of `asyncio.Transport` for transports that pause their protocol
     transport_class = "asyncio.transports" "_FlowControlMixin";
+    /// `asyncio.ReadTransport`
+    read_transport_class = "asyncio" "ReadTransport";
     /// `asyncio.BufferedProtocol`
     buffered_protocol = "asyncio" "BufferedProtocol";
     /// the module `asyncio.events`

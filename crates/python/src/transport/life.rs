@@ -11,7 +11,7 @@ use super::endpoint::Endpoint;
 use super::extra_info::ExtraInfo;
 use super::link::Link;
 use super::loan;
-use super::report::log_debug;
+use super::report::{log_debug, warn_unclosed};
 use super::server::{self, ServerData};
 use super::state::{Life, Reading, StreamTransport};
 use super::write;
@@ -22,7 +22,6 @@ use crate::py::call;
 use crate::py::cell::Slot;
 use crate::py::context;
 use crate::py::errors::{Outcome, Raised};
-use crate::py::imports;
 use crate::py::instance::{Payload, Ref};
 use crate::py::object::Obj;
 
@@ -335,14 +334,7 @@ pub(super) fn abandoned(this: &Ref<StreamTransport>) -> Outcome<()> {
         return Ok(());
     };
     this.deregister();
-    let text = format!("unclosed transport {}", this.as_obj().bind().repr()?);
-    let category = Obj::from(py.get_type::<pyo3::exceptions::PyResourceWarning>());
-    let warn = call::attr(imports::warnings(py), intern!(py, "warn"))?;
-    let warned = call::call_keywords(
-        &warn,
-        [&Obj::str(py, &text), &category, this.as_obj()],
-        &[intern!(py, "source")],
-    );
+    let warned = warn_unclosed(this.as_obj());
     let raised = warned.err().map(|raised| raised.take(py));
     this.socket.set(None);
     call::method(&socket, intern!(py, "close"), [])?;

@@ -1,12 +1,14 @@
-//! Transports and servers: sockets between the loop and a protocol.
+//! Transports and servers: sockets and pipes between the loop and a protocol.
 //!
 //! `stream.rs` is the transport as Python sees it, `state.rs` its fields, `life.rs` how it opens and ends, `deliver.rs` what
 //! comes in, `write.rs` what goes out, `link.rs` its entry in the poller, `report.rs` what goes wrong, `extra_info.rs` what
 //! `get_extra_info` answers, `loan.rs` the socket in the hands of `sendfile`.
+//! `pipe_read.rs` and `pipe_write.rs` are the transports of pipes, over `pipe.rs`; `child.rs` watches a child process.
 //! `server.rs` is `Server`, `listener.rs` one of its sockets, `socket_file.rs` the file that one may be bound to. A
 //! client's socket connects in `connecting.rs`, alone or in a `race.rs`.
 
 pub mod address;
+pub mod child;
 pub mod connecting;
 pub mod deliver;
 pub mod endpoint;
@@ -17,6 +19,9 @@ pub mod link;
 pub mod listener;
 pub mod loan;
 pub mod owned_socket;
+pub mod pipe;
+pub mod pipe_read;
+pub mod pipe_write;
 pub mod race;
 pub mod report;
 pub mod server;

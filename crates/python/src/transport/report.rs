@@ -1,6 +1,6 @@
 //! What goes wrong on a transport, told in asyncio's words to the loop's exception handler and log; and its repr.
 
-use pyo3::types::{PyAnyMethods, PyDict, PyDictMethods};
+use pyo3::types::{PyAnyMethods, PyDict, PyDictMethods, PyString};
 use pyo3::{Bound, Python, intern};
 
 use super::endpoint::Endpoint;
@@ -46,7 +46,11 @@ pub fn report<T: Endpoint>(this: &Ref<T>, raised: Raised, message: &str) -> Outc
     tell_handler(this, &exception, message)
 }
 
-fn tell_handler<T: Endpoint>(this: &Ref<T>, exception: &Obj, message: &str) -> Outcome<()> {
+/// Tells the loop's exception handler of `exception`.
+///
+/// # Errors
+/// KeyboardInterrupt and SystemExit.
+pub fn tell_handler<T: Endpoint>(this: &Ref<T>, exception: &Obj, message: &str) -> Outcome<()> {
     let py = this.py();
     let Some(scheduler) = this.scheduler() else {
         return Err(Raised::raise(exception.clone()));
@@ -78,20 +82,52 @@ pub fn tell_loop(scheduler: &Ref<Scheduler>, report: Bound<'_, PyDict>) -> Outco
 /// # Errors
 /// What a repr raises.
 pub fn log_debug<T: Endpoint>(this: &Ref<T>, text: &str) -> Outcome<()> {
+    log(this, intern!(this.py(), "debug"), text)
+}
+
+/// `logger.info(text, transport)` in debug mode.
+///
+/// # Errors
+/// What a repr raises.
+pub fn log_info<T: Endpoint>(this: &Ref<T>, text: &str) -> Outcome<()> {
+    log(this, intern!(this.py(), "info"), text)
+}
+
+fn log<T: Endpoint>(this: &Ref<T>, level: &Bound<'_, PyString>, text: &str) -> Outcome<()> {
     if !this.is_debug() {
         return Ok(());
     }
     let py = this.py();
-    let logger = imports::logger(py);
     call::method(
-        logger,
-        intern!(py, "debug"),
+        imports::logger(py),
+        level,
         [&Obj::str(py, text), this.as_obj()],
     )
     .map(drop)
 }
 
-fn log_error<T: Endpoint>(this: &Ref<T>, exception: &Obj, message: &str) -> Outcome<()> {
+/// `ResourceWarning('unclosed transport ...')`
+///
+/// # Errors
+/// The warning, where it is an error; what a repr raises.
+pub fn warn_unclosed(transport: &Obj) -> Outcome<()> {
+    let py = transport.py();
+    let text = format!("unclosed transport {}", transport.bind().repr()?);
+    let category = Obj::from(py.get_type::<pyo3::exceptions::PyResourceWarning>());
+    let warn = call::attr(imports::warnings(py), intern!(py, "warn"))?;
+    call::call_keywords(
+        &warn,
+        [&Obj::str(py, &text), &category, transport],
+        &[intern!(py, "source")],
+    )
+    .map(drop)
+}
+
+/// Debug mode: tells the log of an error that is told to the protocol only.
+///
+/// # Errors
+/// What a repr raises.
+pub fn log_error<T: Endpoint>(this: &Ref<T>, exception: &Obj, message: &str) -> Outcome<()> {
     if !this.is_debug() {
         return Ok(());
     }

@@ -10,8 +10,8 @@
 use std::cell::{Cell, RefCell};
 use std::io::{self, IoSlice};
 
-use pyo3::intern;
 use pyo3::types::{PyAnyMethods, PyByteArray, PyBytes, PyMemoryView};
+use pyo3::{Python, intern};
 use reactor::{Interest, Sent, WriteQueue};
 
 use super::endpoint::Endpoint;
@@ -116,22 +116,34 @@ impl Outgoing {
     /// Offers the first pieces to the kernel and drops what it took.
     fn send_queued(&self, this: &Ref<StreamTransport>) -> Outcome<Sent> {
         let stream = this.stream()?;
-        let mut spent = Vec::new();
-        let sent = {
-            let mut queue = self.queue.borrow_mut();
-            let sent = {
-                let mut slices = [IoSlice::new(&[]); SLICES];
-                let count = queue.fill_slices(&mut slices);
-                stream.send_vectored(&slices[..count])
-            };
-            if let Ok(Sent::Bytes(count)) = sent {
-                queue.advance(count, &mut spent);
-            }
-            sent
-        };
-        drop(spent);
-        sent.map_err(|error| Raised::os_error(this.py(), &error))
+        send_from(&self.queue, |slices| stream.send_vectored(slices))
+            .map_err(|error| Raised::os_error(this.py(), &error))
     }
+}
+
+/// Offers the first pieces of `queue` with `send`, and drops what it took.
+///
+/// # Errors
+/// Those of `send`.
+pub(super) fn send_from(
+    queue: &RefCell<WriteQueue<Segment>>,
+    send: impl FnOnce(&[IoSlice<'_>]) -> io::Result<Sent>,
+) -> io::Result<Sent> {
+    let mut spent = Vec::new();
+    let sent = {
+        let mut queue = queue.borrow_mut();
+        let sent = {
+            let mut slices = [IoSlice::new(&[]); SLICES];
+            let count = queue.fill_slices(&mut slices);
+            send(&slices[..count])
+        };
+        if let Ok(Sent::Bytes(count)) = sent {
+            queue.advance(count, &mut spent);
+        }
+        sent
+    };
+    drop(spent);
+    sent
 }
 
 /// `transport.write(data)`.
@@ -179,7 +191,7 @@ pub fn write(this: &Ref<StreamTransport>, data: &Obj) -> Outcome<()> {
 }
 
 #[inline]
-fn is_bytes(data: &Obj) -> bool {
+pub(super) fn is_bytes(data: &Obj) -> bool {
     let data = data.bind();
     data.is_instance_of::<PyBytes>()
         || data.is_instance_of::<PyByteArray>()
@@ -201,13 +213,21 @@ fn not_bytes(this: &Ref<StreamTransport>, data: &Obj) -> Outcome<Raised> {
 
 /// Writes to a lost connection are counted, and warned about when there are many.
 fn write_after_loss(this: &Ref<StreamTransport>) -> Outcome<()> {
-    let py = this.py();
+    let count = this.count_lost_write();
+    warn_of_lost_writes(this.py(), count, "socket.send() raised exception.")
+}
+
+/// Logs `text` when there have been so many writes to a lost connection.
+///
+/// # Errors
+/// None in practice.
+pub(super) fn warn_of_lost_writes(py: Python<'_>, count: u32, text: &str) -> Outcome<()> {
     let limit: u32 = imports::constants(py)
         .bind()
         .getattr(intern!(py, "LOG_THRESHOLD_FOR_CONNLOST_WRITES"))?
         .extract()?;
-    if this.count_lost_write() >= limit {
-        let text = Obj::str(py, "socket.send() raised exception.");
+    if count >= limit {
+        let text = Obj::str(py, text);
         call::method(imports::logger(py), intern!(py, "warning"), [&text])?;
     }
     Ok(())
