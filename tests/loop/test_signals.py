@@ -23,6 +23,14 @@ SIGNALS = [
     signal.SIGTERM,
     signal.SIGHUP,
     signal.SIGUSR1,
+    signal.SIGUSR2,
+    signal.SIGCHLD,
+    signal.SIGWINCH,
+    signal.SIGQUIT,
+    signal.SIGTSTP,
+    signal.SIGRTMIN,
+    signal.SIGRTMIN + 5,
+    signal.SIGRTMAX,
 ]
 
 
@@ -55,7 +63,7 @@ def endless_native_chain(loop):
     loop.call_soon(again)
 
 
-@pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
+@pytest.mark.parametrize("number", SIGNALS, ids=str)
 def test_wakes_a_loop_that_waits(loop, number):
     seen = []
 
@@ -227,6 +235,80 @@ def test_two_signals_have_a_handler_each(loop):
     loop.remove_signal_handler(signal.SIGUSR2)
 
 
+def test_signals_that_queue_call_the_handler_each_time(loop):
+    seen = []
+    loop.add_signal_handler(signal.SIGRTMIN, lambda: (seen.append(1), len(seen) == 3 and loop.stop()))
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGRTMIN])
+    for _ in range(3):
+        signal.pthread_kill(threading.get_ident(), signal.SIGRTMIN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGRTMIN])
+    loop.run_forever()
+    loop.remove_signal_handler(signal.SIGRTMIN)
+    assert seen == [1, 1, 1]
+
+
+@pytest.mark.only("asyncioxide")
+def test_thousands_between_two_runs_do_not_hide_the_last(loop):
+    # asyncio's socket pair is full after less than 300.
+    seen = []
+    loop.add_signal_handler(signal.SIGUSR1, seen.append, 1)
+    loop.add_signal_handler(signal.SIGTERM, loop.stop)
+    for _ in range(5000):
+        signal.raise_signal(signal.SIGUSR1)
+    signal.raise_signal(signal.SIGTERM)
+    loop.run_forever()
+    assert len(seen) == 5000
+    loop.remove_signal_handler(signal.SIGUSR1)
+    loop.remove_signal_handler(signal.SIGTERM)
+
+
+def test_a_cancelled_handle_is_removed_by_the_signal(loop):
+    loop.add_signal_handler(signal.SIGUSR1, print)
+    loop._signal_handlers[signal.SIGUSR1].cancel()
+    loop.add_signal_handler(signal.SIGUSR2, loop.stop)
+    signal.raise_signal(signal.SIGUSR1)
+    signal.raise_signal(signal.SIGUSR2)
+    loop.run_forever()
+    assert signal.getsignal(signal.SIGUSR1) is signal.SIG_DFL
+    assert loop.remove_signal_handler(signal.SIGUSR1) is False
+    loop.remove_signal_handler(signal.SIGUSR2)
+
+
+def test_a_handler_may_remove_itself_and_add_another(loop):
+    seen = []
+
+    def first():
+        seen.append("first")
+        loop.remove_signal_handler(signal.SIGUSR1)
+        loop.add_signal_handler(signal.SIGUSR2, loop.stop)
+        signal.raise_signal(signal.SIGUSR2)
+
+    loop.add_signal_handler(signal.SIGUSR1, first)
+    signal.raise_signal(signal.SIGUSR1)
+    loop.run_forever()
+    assert seen == ["first"]
+    loop.remove_signal_handler(signal.SIGUSR2)
+
+
+def test_a_handler_runs_in_the_context_in_which_it_was_added(loop):
+    import contextvars
+
+    variable = contextvars.ContextVar("variable", default="none")
+    seen = []
+
+    def add():
+        variable.set("set")
+        loop.add_signal_handler(
+            signal.SIGUSR1, lambda: (seen.append(variable.get()), loop.stop())
+        )
+
+    contextvars.copy_context().run(add)
+    signal.raise_signal(signal.SIGUSR1)
+    loop.run_forever()
+    loop.remove_signal_handler(signal.SIGUSR1)
+    assert seen == ["set"]
+
+
 class TestPuttingBack:
     def test_removing_restores_the_default_action(self, loop):
         loop.add_signal_handler(signal.SIGUSR1, print)
@@ -251,6 +333,14 @@ class TestPuttingBack:
         for _ in range(3):
             loop.call_soon(os.kill, os.getpid(), signal.SIGUSR1)
             loop.run_forever()
+        loop.remove_signal_handler(signal.SIGUSR1)
+
+    def test_a_refused_signal_leaves_the_others(self, loop):
+        loop.add_signal_handler(signal.SIGUSR1, loop.stop)
+        with pytest.raises(RuntimeError):
+            loop.add_signal_handler(signal.SIGKILL, print)
+        signal.raise_signal(signal.SIGUSR1)
+        loop.run_forever()
         loop.remove_signal_handler(signal.SIGUSR1)
 
     @pytest.mark.only("asyncioxide")
@@ -281,6 +371,50 @@ class TestPuttingBack:
         thread.start()
         thread.join()
         assert seen == ["ran"]
+
+
+class TestOtherThreads:
+    def call(self, method, *args):
+        """What the method raises in another thread."""
+        errors = []
+
+        def run():
+            try:
+                method(*args)
+            except Exception as error:
+                errors.append(f"{type(error).__name__}: {error}")
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        thread.join()
+        return errors
+
+    def test_removing_is_refused(self, loop):
+        loop.add_signal_handler(signal.SIGUSR1, print)
+        errors = self.call(loop.remove_signal_handler, signal.SIGUSR1)
+        assert errors == ["ValueError: signal only works in main thread of the main interpreter"]
+        # asyncio has forgotten it all the same.
+        if not loop.remove_signal_handler(signal.SIGUSR1):
+            signal.signal(signal.SIGUSR1, signal.SIG_DFL)
+            signal.set_wakeup_fd(-1)
+
+    def test_removing_what_is_not_there_is_not(self, loop):
+        assert self.call(loop.remove_signal_handler, signal.SIGUSR1) == []
+
+    @pytest.mark.only("asyncioxide")
+    def test_closing_with_a_handler_is_refused_and_can_be_done_again(self, loop):
+        # asyncio raises the same, but the loop is closed by then and the signal stays as it is.
+        loop.add_signal_handler(signal.SIGUSR1, print)
+        errors = self.call(loop.close)
+        assert errors == ["ValueError: signal only works in main thread of the main interpreter"]
+        assert not loop.is_closed()
+        loop.close()
+        assert signal.getsignal(signal.SIGUSR1) is signal.SIG_DFL
+
+    def test_closing_without_one_is_not(self, loop):
+        loop.run_until_complete(asyncio.sleep(0))
+        assert self.call(loop.close) == []
+        assert loop.is_closed()
 
 
 class TestRefusals:

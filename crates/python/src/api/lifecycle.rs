@@ -7,7 +7,7 @@ use reactor::time::Monotonic;
 
 use super::signals;
 use crate::event_loop::core::EventLoopData;
-use crate::event_loop::{hooks, run};
+use crate::event_loop::{hooks, run, wakeup_fd};
 use crate::handle::schedule::{Phase, discard};
 use crate::py::args::{Args, Signature, no_arguments};
 use crate::py::call;
@@ -177,10 +177,10 @@ fn close(this: &Ref<EventLoopData>, args: Args<'_>) -> Outcome {
         )?;
     }
     signals::remove_all(this)?;
-    hooks::remove_wakeup(this)?;
+    wakeup_fd::release(this)?;
     let (driver, entries) = this.base.close();
     discard(driver.as_deref(), entries);
-    drop(this.own.signals.take());
+    this.own.wakeup.close();
     this.own.executor_shutdown.set(true);
     if let Some(executor) = this.own.default_executor.take() {
         let wait = PyDict::new(py);

@@ -3,12 +3,12 @@
 //! The interpreter's own C handler writes the signal's number into our socket, which wakes the loop; Python's handler for
 //! the signal does nothing. The callback then runs like any other.
 
-use pyo3::exceptions::{PyOSError, PyValueError};
+use pyo3::exceptions::PyOSError;
 use pyo3::types::{PyAnyMethods, PyDict, PyDictMethods, PyInt, PyListMethods};
 use pyo3::{Python, intern};
 
 use crate::event_loop::core::EventLoopData;
-use crate::event_loop::hooks;
+use crate::event_loop::wakeup_fd;
 use crate::handle::handle::{self, Arguments};
 use crate::py::args::{Args, exactly, leading};
 use crate::py::call;
@@ -52,15 +52,23 @@ fn add_signal_handler(this: &Ref<EventLoopData>, args: Args<'_>) -> Outcome {
     refuse_coroutines(callback)?;
     check_signal(signal)?;
     this.base.check_closed(py)?;
-    require_wakeup(this)?;
     let handle = handle::make(this.upcast(), callback, Arguments::of(rest), None)?;
     let handlers = handlers(this)?;
+    let number: u8 = signal.bind().extract()?;
+    this.own.wakeup.set_handled(number, true);
+    if let Err(raised) = require_wakeup(this) {
+        // Nothing of what stood here before is changed: that is another thread's business.
+        let had_handler = handlers.bind().contains(signal.bind());
+        this.own.wakeup.set_handled(number, had_handler?);
+        return Err(raised);
+    }
     handlers
         .bind()
         .set_item(signal.bind(), handle.as_obj().bind())?;
     if let Err(error) = let_the_interpreter_handle(signal) {
         handlers.bind().del_item(signal.bind())?;
-        give_wakeup_back(this)?;
+        this.own.wakeup.set_handled(number, false);
+        wakeup_fd::release(this)?;
         return Err(uncatchable(py, signal, error));
     }
     Ok(Obj::none(py))
@@ -107,7 +115,7 @@ fn check_signal(signal: &Obj) -> Outcome<()> {
 /// Installs the wakeup descriptor, or says why this thread cannot.
 fn require_wakeup(this: &Ref<EventLoopData>) -> Outcome<()> {
     let py = this.py();
-    if this.own.saved_wakeup_fd.get().is_some() || hooks::install_wakeup(this)? {
+    if wakeup_fd::require(this)? {
         return Ok(());
     }
     // Not the main thread: the interpreter's own refusal is the text.
@@ -132,19 +140,26 @@ fn let_the_interpreter_handle(signal: &Obj) -> pyo3::PyResult<()> {
     Ok(())
 }
 
+/// The interpreter's refusal of SIGKILL and SIGSTOP in asyncio's words; other errors are what they are.
 fn uncatchable(py: Python<'_>, signal: &Obj, error: pyo3::PyErr) -> Raised {
-    let errno = error
-        .value(py)
-        .getattr(intern!(py, "errno"))
-        .and_then(|errno| errno.extract::<i32>());
-    let is_invalid = error.is_instance_of::<PyOSError>(py) && errno.is_ok_and(|errno| errno == 22);
-    if !is_invalid {
-        return Raised::from(error);
+    let exception = Raised::from(error).take(py);
+    match is_invalid(&exception).and_then(|invalid| Ok((invalid, signal.bind().str()?))) {
+        Ok((true, signal)) => Raised::runtime_error(py, format!("sig {signal} cannot be caught")),
+        Ok((false, _)) => Raised::raise(exception),
+        Err(raised) => raised,
     }
-    match signal.bind().str() {
-        Ok(signal) => Raised::runtime_error(py, format!("sig {signal} cannot be caught")),
-        Err(error) => Raised::from(error),
+}
+
+/// `exc.errno == errno.EINVAL`
+fn is_invalid(exception: &Obj) -> Outcome<bool> {
+    if !exception.bind().is_instance_of::<PyOSError>() {
+        return Ok(false);
     }
+    let errno = call::attr(exception, intern!(exception.py(), "errno"))?;
+    let number: Option<i32> = errno.bind().extract()?;
+    Ok(number.is_some_and(|number| {
+        std::io::Error::from_raw_os_error(number).kind() == std::io::ErrorKind::InvalidInput
+    }))
 }
 
 fn handlers(this: &Ref<EventLoopData>) -> Outcome {
@@ -159,15 +174,6 @@ fn handlers(this: &Ref<EventLoopData>) -> Outcome {
     }
 }
 
-/// With the last handler gone, the descriptor stays only while the loop runs.
-fn give_wakeup_back(this: &Ref<EventLoopData>) -> Outcome<()> {
-    let handlers = handlers(this)?;
-    if this.base.is_running() || handlers.bind().len()? > 0 {
-        return Ok(());
-    }
-    hooks::remove_wakeup(this)
-}
-
 fn remove(this: &Ref<EventLoopData>, signal: &Obj) -> Outcome<bool> {
     let py = this.py();
     check_signal(signal)?;
@@ -176,7 +182,6 @@ fn remove(this: &Ref<EventLoopData>, signal: &Obj) -> Outcome<bool> {
     if !handlers.contains(signal.bind())? {
         return Ok(false);
     }
-    handlers.del_item(signal.bind())?;
     let module = imports::signal(py).bind();
     let interrupt = module.getattr(intern!(py, "SIGINT"))?;
     let default = if signal.bind().eq(interrupt)? {
@@ -190,33 +195,50 @@ fn remove(this: &Ref<EventLoopData>, signal: &Obj) -> Outcome<bool> {
             (signal.bind(), module.getattr(default)?),
         )
         .map_err(|error| uncatchable(py, signal, error))?;
-    give_wakeup_back(this)?;
+    // asyncio forgets the handler before it finds that this is not the main thread.
+    handlers.del_item(signal.bind())?;
+    this.own.wakeup.set_handled(signal.bind().extract()?, false);
+    wakeup_fd::release(this)?;
     Ok(true)
 }
 
-/// Closing a loop gives every signal back; from another thread only the interpreter can say that it cannot.
+/// Closing a loop gives every signal back.
 ///
 /// # Errors
-/// ValueError from another thread than the main one.
+/// ValueError in another thread than the main one, where the interpreter gives nothing back.
 pub fn remove_all(this: &Ref<EventLoopData>) -> Outcome<()> {
+    let py = this.py();
     let Some(handlers) = this.own.signal_handlers.get() else {
         return Ok(());
     };
-    let signals: Vec<Obj> = handlers.bind().cast::<PyDict>().map_or_else(
-        |_| Vec::new(),
-        |dict| dict.keys().iter().map(Obj::from).collect(),
-    );
-    for signal in signals {
-        match remove(this, &signal) {
-            Ok(_) => {}
-            Err(raised) => {
-                let py = this.py();
-                let exception = raised.take(py);
-                if !exception.bind().is_instance_of::<PyValueError>() {
-                    return Err(Raised::raise(exception));
-                }
-            }
-        }
+    let handlers = handlers.bind().cast::<PyDict>()?;
+    if handlers.is_empty() {
+        return Ok(());
+    }
+    let finalizing = call::method(imports::sys(py), intern!(py, "is_finalizing"), [])?;
+    if finalizing.bind().is_truthy()? {
+        handlers.clear();
+        return warn_of_shutdown(this);
+    }
+    for signal in handlers.keys().iter().map(Obj::from) {
+        remove(this, &signal)?;
     }
     Ok(())
+}
+
+/// The interpreter is ending and its signal handlers with it.
+fn warn_of_shutdown(this: &Ref<EventLoopData>) -> Outcome<()> {
+    let py = this.py();
+    let text = format!(
+        "Closing the loop {} on interpreter shutdown stage, skipping signal handlers removal",
+        this.as_obj().bind().repr()?
+    );
+    let category = Obj::from(py.get_type::<pyo3::exceptions::PyResourceWarning>());
+    call::method_keywords(
+        imports::warnings(py),
+        intern!(py, "warn"),
+        [&Obj::str(py, &text), &category, this.as_obj()],
+        &[intern!(py, "source")],
+    )
+    .map(drop)
 }

@@ -2,10 +2,10 @@
 //!
 //! All of it belongs to the loop's thread. The reactor's driver and the queues are one floor below, in `Scheduler`.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
+use std::rc::Rc;
 
-use reactor::sys::SignalPipe;
-
+use super::wakeup_fd::Wakeup;
 use crate::handle::schedule::Scheduler;
 use crate::py::cell::Slot;
 use crate::py::gc::Visitor;
@@ -46,10 +46,8 @@ pub struct LoopState {
     pub saved_origin_depth: Cell<Option<i32>>,
     /// `_signal_handlers`: a dict of signal number to handle.
     pub signal_handlers: Slot,
-    /// Where the interpreter's signal handler writes, once it is needed.
-    pub signals: RefCell<Option<SignalPipe>>,
-    /// The wakeup descriptor that was there before ours, while ours is installed.
-    pub saved_wakeup_fd: Cell<Option<i32>>,
+    /// The loop's part in the interpreter's wakeup descriptor.
+    pub wakeup: Rc<Wakeup>,
 }
 
 /// The fields of our event loop.
@@ -76,8 +74,7 @@ impl Payload for EventLoopData {
                 current_handle: Slot::default(),
                 saved_origin_depth: Cell::new(None),
                 signal_handlers: Slot::default(),
-                signals: RefCell::new(None),
-                saved_wakeup_fd: Cell::new(None),
+                wakeup: Rc::default(),
             },
         }
     }

@@ -9,7 +9,7 @@ use pyo3::types::PyAnyMethods;
 use reactor::driver::Wait;
 
 use super::core::EventLoopData;
-use super::{hooks, ready};
+use super::{hooks, ready, wakeup_fd};
 use crate::handle::schedule::{Entry, LoopDriver, Phase, Scheduler};
 use crate::handle::timer_handle;
 use crate::py::errors::{Outcome, Raised, guard};
@@ -136,7 +136,7 @@ fn collect_events(this: &Ref<EventLoopData>, driver: &LoopDriver) -> Outcome<()>
         source.ready(scheduler, event);
     }
     if scheduler.signals_pending.take() {
-        hooks::deliver_signals(this)?;
+        wakeup_fd::deliver(this)?;
     }
     Ok(())
 }

@@ -7,7 +7,7 @@
 //! | `Epoll` | the readiness queue | epoll(7) |
 //! | `EventFd` | a counter that makes a descriptor readable | eventfd(2) |
 //! | [`Fd`] | the name of a descriptor that somebody else owns | |
-//! | [`SignalPipe`] | where the interpreter's signal handler writes | socketpair(2) |
+//! | [`SignalPipe`] | where the interpreter's signal handler writes | pipe2(2) |
 //!
 //! There is no `close` here: what this crate owns is an `OwnedFd`, and closing by number is how
 //! descriptors get closed twice.
@@ -26,5 +26,5 @@ mod signal;
 mod ticks;
 
 pub use fd::Fd;
-pub use signal::SignalPipe;
+pub use signal::{SignalPipe, WakeupFd};
 pub use ticks::ticks;
