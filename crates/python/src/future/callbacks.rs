@@ -8,11 +8,13 @@ use std::cell::Cell;
 use pyo3::types::{PyAnyMethods, PyList, PyTuple};
 use pyo3::{Python, intern};
 
-use crate::handle::schedule::Entry;
+use crate::handle::handle::{self, Arguments};
+use crate::handle::schedule::{Entry, Scheduler};
 use crate::py::call;
 use crate::py::cell::Slot;
 use crate::py::errors::Outcome;
 use crate::py::gc::Visitor;
+use crate::py::instance::Ref;
 use crate::py::object::Obj;
 
 /// One entry.
@@ -40,6 +42,23 @@ impl Callback {
                 future,
                 context,
             },
+        }
+    }
+
+    /// The same in debug mode, where a callback's handle says who made the future done. A task step is reported as its
+    /// task.
+    ///
+    /// # Errors
+    /// `MemoryError`, and what extracting a stack raises.
+    #[cold]
+    pub fn traced_entry(self, scheduler: &Ref<Scheduler>, future: &Obj) -> Outcome<Entry> {
+        match self {
+            Self::Waiter(_) => Ok(self.entry(future.clone())),
+            Self::Call { callback, context } => {
+                let argument = Arguments::One(future.clone());
+                let handle = handle::make_queued(scheduler, &callback, argument, Some(&context))?;
+                Ok(Entry::Handle(handle))
+            }
         }
     }
 

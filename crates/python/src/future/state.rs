@@ -463,6 +463,8 @@ impl FutureData {
                 scheduler.check_closed(py)?;
                 if scheduler.is_debug() {
                     scheduler.check_thread(py)?;
+                    scheduler.push(callback.traced_entry(&scheduler, this)?);
+                    return Ok(());
                 }
                 scheduler.push(callback.entry(this.clone()));
                 Ok(())
