@@ -15,9 +15,10 @@
 //! | [`flow`] | [`Flow`]: the high and low water marks of a transport |
 //! | [`net`] | [`Stream`], [`Listener`], [`Pipe`], literal addresses, happy eyeballs |
 //! | [`process`] | [`Child`], a child process and its end |
+//! | [`tls`] | [`tls::Session`]: a TLS connection between two buffers |
 //! | [`driver`] | [`Driver`]: one turn of the loop, made of the parts above |
 //!
-//! Imports go down only: `sys < {poll, time, queue, buf, flow} < {driver, net, process}`.
+//! Imports go down only: `sys < {poll, time, queue, buf, flow} < {driver, net, process, tls}`.
 
 #![deny(unsafe_code)]
 
@@ -33,6 +34,7 @@ pub mod sys;
 #[cfg(test)]
 mod testing;
 pub mod time;
+pub mod tls;
 
 pub use buf::{ReadBuffer, WriteQueue};
 pub use driver::{Driver, PollBudget, Wait};

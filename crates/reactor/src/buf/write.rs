@@ -124,6 +124,18 @@ impl<B: AsRef<[u8]>> WriteQueue<B> {
         }
     }
 
+    /// Another name for the first unsent segment, and how many bytes of it are sent already.
+    #[must_use]
+    pub fn front(&self) -> Option<(B, usize)>
+    where
+        B: Clone,
+    {
+        self.segments
+            .iter()
+            .find(|segment| !segment.rest().is_empty())
+            .map(|segment| (segment.bytes.clone(), segment.start))
+    }
+
     /// Gives everything up and returns it.
     pub fn clear(&mut self) -> Vec<B> {
         self.len_bytes = 0;
