@@ -7,5 +7,4 @@ from typing import Any
 
 NOT_YET: dict[str, tuple[Any, ...]] = {
     "create_datagram_endpoint": (asyncio.DatagramProtocol, ("127.0.0.1", 0)),
-    "start_tls": (None, None, None),
 }

@@ -46,6 +46,8 @@ fn build(module: &Bound<'_, PyModule>) -> Result<(), Raised> {
     transport::child::build(py)?;
     transport::pipe_read::build(py)?;
     transport::pipe_write::build(py)?;
+    transport::tls::protocol::build(py)?;
+    transport::tls::transport::build(py)?;
     let types: [(&str, Obj); 6] = [
         ("Handle", handle::handle::build(py)?),
         ("TimerHandle", handle::timer_handle::build(py)?),

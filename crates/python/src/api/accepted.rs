@@ -5,8 +5,7 @@
 use pyo3::types::PyAnyMethods;
 
 use super::connect::check_ssl_socket;
-use super::connection::{Connection, Origin};
-use super::not_yet::not_yet;
+use super::connection::{Connection, Origin, Side, Tls};
 use super::resolve::check_stream;
 use super::unix::check_timeouts;
 use crate::event_loop::core::EventLoopData;
@@ -74,16 +73,24 @@ impl Request {
     fn check(&self) -> Outcome<()> {
         let socket = self.socket.get();
         check_stream(&socket)?;
-        let has_ssl = self.ssl.get().bind().is_truthy()?;
-        if !has_ssl {
+        if !self.has_ssl()? {
             let (handshake, shutdown) = (&self.ssl_handshake_timeout, &self.ssl_shutdown_timeout);
             check_timeouts(socket.py(), handshake, shutdown)?;
         }
-        check_ssl_socket(&socket)?;
-        if has_ssl {
-            return Err(not_yet("connect_accepted_socket(ssl=...)"));
-        }
-        Ok(())
+        check_ssl_socket(&socket)
+    }
+
+    fn has_ssl(&self) -> Outcome<bool> {
+        Ok(self.ssl.get().bind().is_truthy()?)
+    }
+
+    fn tls(&self) -> Outcome<Option<Tls<'_>>> {
+        Ok(self.has_ssl()?.then_some(Tls {
+            ssl: &self.ssl,
+            side: Side::Server,
+            handshake_timeout: &self.ssl_handshake_timeout,
+            shutdown_timeout: &self.ssl_shutdown_timeout,
+        }))
     }
 }
 
@@ -94,6 +101,7 @@ async fn connect(co: Co, request: Request) -> Outcome {
         protocol_factory: &request.protocol_factory,
         socket: OwnedSocket::new(&co, request.socket.get()),
         origin: Origin::Given,
+        tls: request.tls()?,
     };
     let opened = connection.open(&co).await?;
     opened.log(&request.loop_, "%r handled: (%r, %r)", &[])?;

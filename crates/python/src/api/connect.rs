@@ -7,8 +7,7 @@ use std::ffi::CStr;
 use pyo3::types::{PyAnyMethods, PyInt, PyList, PyStringMethods};
 use pyo3::{Python, intern};
 
-use super::connection::{Connection, Origin, pair};
-use super::not_yet::not_yet;
+use super::connection::{Connection, Origin, Side, Tls, pair};
 use super::resolve::{Hints, check_stream, resolve};
 use crate::event_loop::core::EventLoopData;
 use crate::future::coroutine::{self, Co, Kept, KeptRef};
@@ -164,10 +163,21 @@ impl Request {
         if !has_address {
             check_stream(&socket)?;
         }
-        if has_ssl {
-            return Err(not_yet("create_connection(ssl=...)"));
-        }
         Ok(())
+    }
+
+    fn tls(&self) -> Outcome<Option<Tls<'_>>> {
+        let hostname = if self.server_hostname.get().is_none() {
+            &self.host
+        } else {
+            &self.server_hostname
+        };
+        Ok(is_true(&self.ssl)?.then_some(Tls {
+            ssl: &self.ssl,
+            side: Side::Client(hostname),
+            handshake_timeout: &self.ssl_handshake_timeout,
+            shutdown_timeout: &self.ssl_shutdown_timeout,
+        }))
     }
 
     fn has_address(&self) -> bool {
@@ -231,6 +241,7 @@ async fn connect(co: Co, request: Request) -> Outcome {
         protocol_factory: &request.protocol_factory,
         socket,
         origin,
+        tls: request.tls()?,
     };
     let opened = connection.open(&co).await?;
     let text = "%r connected to %s:%r: (%r, %r)";

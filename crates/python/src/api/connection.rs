@@ -4,7 +4,7 @@
 //! `BaseEventLoop._create_connection_transport`.
 
 use pyo3::intern;
-use pyo3::types::PyTuple;
+use pyo3::types::{PyAnyMethods, PyBool, PyTuple};
 
 use crate::event_loop::core::EventLoopData;
 use crate::future::coroutine::{Co, Kept, KeptRef};
@@ -12,13 +12,13 @@ use crate::future::future;
 use crate::py::call;
 use crate::py::errors::{Outcome, Raised};
 use crate::py::imports;
-use crate::py::instance::Ref;
 use crate::py::object::Obj;
 use crate::py::version::PY_3_14;
-use crate::transport::life::{self, Opening};
+use crate::transport::life::Opening;
 use crate::transport::listener::{is_tcp, kind};
 use crate::transport::owned_socket::OwnedSocket;
-use crate::transport::state::StreamTransport;
+use crate::transport::tls::opening;
+use crate::transport::tls::terms::Terms;
 
 /// Where the socket comes from.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -39,11 +39,56 @@ pub struct Connection<'a> {
     pub socket: OwnedSocket,
     /// Whose it is.
     pub origin: Origin,
+    /// What TLS is to be like, if there is to be any.
+    pub tls: Option<Tls<'a>>,
+}
+
+/// The `ssl*` arguments of the loop's methods, of which `ssl` is true.
+pub struct Tls<'a> {
+    /// An `ssl.SSLContext`, or True for a client's default one.
+    pub ssl: &'a Kept,
+    /// Which side this is, and for a client the name that the server must have.
+    pub side: Side<'a>,
+    /// In seconds, or None.
+    pub handshake_timeout: &'a Kept,
+    /// In seconds, or None.
+    pub shutdown_timeout: &'a Kept,
+}
+
+/// One side of a TLS connection.
+#[derive(Clone, Copy)]
+pub enum Side<'a> {
+    /// With `server_hostname`.
+    Client(&'a Kept),
+    /// Which has a certificate.
+    Server,
+}
+
+impl Tls<'_> {
+    fn terms(&self) -> Terms {
+        let ssl = self.ssl.get();
+        let py = ssl.py();
+        let none = Obj::none(py);
+        Terms {
+            context: if ssl.bind().is_instance_of::<PyBool>() {
+                none.clone()
+            } else {
+                ssl
+            },
+            server_side: matches!(self.side, Side::Server),
+            server_hostname: match self.side {
+                Side::Client(hostname) => hostname.get(),
+                Side::Server => none,
+            },
+            handshake_timeout: self.handshake_timeout.get(),
+            shutdown_timeout: self.shutdown_timeout.get(),
+        }
+    }
 }
 
 /// A transport whose protocol knows of the connection.
 pub struct Opened {
-    transport: KeptRef<StreamTransport>,
+    transport: Kept,
     protocol: Kept,
 }
 
@@ -52,13 +97,14 @@ impl Connection<'_> {
     ///
     /// # Errors
     /// What the socket, the protocol factory or `isinstance` raises; RuntimeError when another transport has the socket;
-    /// CancelledError, and then the transport is closed.
+    /// what TLS makes impossible; CancelledError. Once there is a transport, it is closed then.
     pub async fn open(self, co: &Co) -> Outcome<Opened> {
         let (opened, waiter) = self.begin(co)?;
         if let Err(raised) = co.wait(waiter).await {
             let transport = opened.transport.get();
-            let exception = raised.take(transport.py());
-            life::close_as_found(&transport)?;
+            let py = transport.py();
+            let exception = raised.take(py);
+            call::method(&transport, intern!(py, "close"), [])?;
             return Err(Raised::raise(exception));
         }
         Ok(opened)
@@ -70,7 +116,7 @@ impl Connection<'_> {
             Ok((transport, protocol, waiter)) => {
                 drop(self.socket.release());
                 let opened = Opened {
-                    transport: co.keep_ref(transport),
+                    transport: co.keep(transport),
                     protocol: co.keep(protocol),
                 };
                 Ok((opened, waiter))
@@ -84,14 +130,15 @@ impl Connection<'_> {
         }
     }
 
-    fn make(&self) -> Outcome<(Ref<StreamTransport>, Obj, Obj)> {
+    fn make(&self) -> Outcome<(Obj, Obj, Obj)> {
         let loop_ = self.loop_.get();
         let py = loop_.py();
         let socket = self.socket.get();
         call::method(&socket, intern!(py, "setblocking"), [&Obj::bool(py, false)])?;
         let protocol = call::call0(&self.protocol_factory.get())?;
         let waiter = future::make(loop_.upcast())?.into_obj();
-        let transport = life::open(
+        let terms = self.tls.as_ref().map(Tls::terms);
+        let transport = opening::open(
             loop_.upcast(),
             &Opening {
                 socket: &socket,
@@ -101,6 +148,7 @@ impl Connection<'_> {
                 server: None,
                 is_tcp: is_tcp(&kind(&socket)?)?,
             },
+            terms.as_ref(),
         )?;
         Ok((transport, protocol, waiter))
     }
@@ -112,7 +160,7 @@ impl Opened {
     /// # Errors
     /// `MemoryError`.
     pub fn pair(&self) -> Outcome {
-        pair(self.transport.get().as_obj(), &self.protocol.get())
+        pair(&self.transport.get(), &self.protocol.get())
     }
 
     /// In debug mode, `logger.debug(format, ...)`: the socket, then `middle`, then transport and protocol.
@@ -130,7 +178,7 @@ impl Opened {
             return Ok(());
         }
         let py = loop_.py();
-        let transport = self.transport.get().into_obj();
+        let transport = self.transport.get();
         let socket = call::method(
             &transport,
             intern!(py, "get_extra_info"),

@@ -17,6 +17,7 @@ mod serving;
 mod signals;
 mod sock;
 mod sock_io;
+mod start_tls;
 mod tasks;
 mod unix;
 mod waiting;
@@ -57,6 +58,7 @@ pub fn build(py: Python<'_>) -> Outcome {
     let builder = accepted::methods(builder);
     let builder = pipes::methods(builder);
     let builder = children::methods(builder);
+    let builder = start_tls::methods(builder);
     let builder = not_yet::methods(builder);
     debug::methods(builder).build(py)
 }

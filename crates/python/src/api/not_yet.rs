@@ -19,9 +19,7 @@ fn refuse<T>(method: &str) -> Outcome<T> {
 
 /// Adds this file's methods.
 pub fn methods(builder: TypeBuilder<EventLoopData>) -> TypeBuilder<EventLoopData> {
-    builder
-        .method(c"start_tls", DOC, |_, _| refuse("start_tls"))
-        .method(c"create_datagram_endpoint", DOC, |_, _| {
-            refuse("create_datagram_endpoint")
-        })
+    builder.method(c"create_datagram_endpoint", DOC, |_, _| {
+        refuse("create_datagram_endpoint")
+    })
 }

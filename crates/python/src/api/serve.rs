@@ -9,7 +9,6 @@ use pyo3::types::{PyAnyMethods, PyBool, PyInt, PyList, PyString, PyTuple};
 use pyo3::{Python, intern};
 
 use super::connect::check_ssl_socket;
-use super::not_yet::not_yet;
 use super::resolve::{self, Hints, Resolution, check_stream};
 use super::serving::{BACKLOG, Serving};
 use crate::event_loop::core::EventLoopData;
@@ -161,9 +160,6 @@ impl Request {
         }
         if !self.has_address() {
             check_stream(&socket)?;
-        }
-        if !ssl.is_none() {
-            return Err(not_yet("create_server(ssl=...)"));
         }
         Ok(())
     }

@@ -8,8 +8,7 @@ use pyo3::exceptions::{PyAssertionError, PyOSError};
 use pyo3::types::{PyAnyMethods, PyBool, PyInt, PyString};
 use pyo3::{Python, intern};
 
-use super::connection::{Connection, Opened, Origin};
-use super::not_yet::not_yet;
+use super::connection::{Connection, Opened, Origin, Side, Tls};
 use super::serving::{BACKLOG, Serving};
 use crate::event_loop::core::EventLoopData;
 use crate::future::coroutine::{self, Co, Kept, KeptRef};
@@ -110,12 +109,21 @@ impl Client {
             if hostname.is_none() {
                 return refuse("you have to pass server_hostname when using ssl");
             }
-            return Err(not_yet("create_unix_connection(ssl=...)"));
+            return Ok(());
         }
         if !hostname.is_none() {
             return refuse("server_hostname is only meaningful with ssl");
         }
         check_timeouts(py, &self.ssl_handshake_timeout, &self.ssl_shutdown_timeout)
+    }
+
+    fn tls(&self) -> Outcome<Option<Tls<'_>>> {
+        Ok(self.ssl.get().bind().is_truthy()?.then_some(Tls {
+            ssl: &self.ssl,
+            side: Side::Client(&self.server_hostname),
+            handshake_timeout: &self.ssl_handshake_timeout,
+            shutdown_timeout: &self.ssl_shutdown_timeout,
+        }))
     }
 }
 
@@ -152,6 +160,7 @@ async fn connect(co: &Co, client: Client) -> Outcome<Opened> {
         protocol_factory: &client.protocol_factory,
         socket,
         origin,
+        tls: client.tls()?,
     };
     connection.open(co).await
 }
@@ -284,7 +293,7 @@ impl Request {
             return Err(Raised::type_error(py, text));
         }
         if ssl.bind().is_truthy()? {
-            return Err(not_yet("create_unix_server(ssl=...)"));
+            return Ok(());
         }
         check_timeouts(
             py,

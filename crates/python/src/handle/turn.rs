@@ -6,15 +6,20 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use pyo3::Python;
+use pyo3::types::PyByteArray;
 use reactor::ReadBuffer;
 
 use super::schedule::Source;
+use crate::py::cell::Slot;
+use crate::py::object::Obj;
 
 /// The turn of a loop, as its transports see it.
 #[derive(Default)]
 pub struct Turn {
     number: Cell<u64>,
     buffer: Cell<Option<ReadBuffer>>,
+    plaintext: Slot,
     /// Limit: a source enters when it begins to gather, and gathers once at a time.
     gathering: RefCell<Vec<Rc<dyn Source>>>,
 }
@@ -57,4 +62,21 @@ impl Turn {
         self.buffer.set(Some(buffer));
         result
     }
+
+    /// Takes the `bytearray` into which the loop's TLS connections decrypt, made when it is first needed. It comes back by
+    /// `return_plaintext`; whoever comes meanwhile finds another one.
+    pub fn take_plaintext(&self, py: Python<'_>) -> Obj {
+        match self.plaintext.take() {
+            Some(buffer) => buffer,
+            None => Obj::from(PyByteArray::new(py, &[0; Self::PLAINTEXT_BYTES])),
+        }
+    }
+
+    /// Puts it back.
+    pub fn return_plaintext(&self, buffer: Obj) {
+        self.plaintext.set(Some(buffer));
+    }
+
+    /// What that buffer holds: as much as one read of records can bring.
+    pub const PLAINTEXT_BYTES: usize = 64 * 1024;
 }

@@ -127,6 +127,7 @@ impl Drop for View<'_> {
 }
 
 /// Immutable bytes waiting to be sent: the `bytes` object itself, no copy.
+#[derive(Clone)]
 pub struct Segment(Obj);
 
 impl Segment {
@@ -149,6 +150,11 @@ impl Segment {
     /// `MemoryError`.
     pub fn copy(py: Python<'_>, data: &[u8]) -> Outcome<Self> {
         bytes(py, data).map(Self)
+    }
+
+    /// The `bytes` object.
+    pub fn as_obj(&self) -> &Obj {
+        &self.0
     }
 }
 

@@ -82,6 +82,10 @@ imports! {
     selector_events = "asyncio.selector_events";
     /// the module `asyncio.unix_events`
     unix_events = "asyncio.unix_events";
+    /// the module `asyncio.sslproto`
+    sslproto = "asyncio.sslproto";
+    /// the module `asyncio.streams`
+    streams = "asyncio.streams";
     /// the module `asyncio.trsock`
     trsock = "asyncio.trsock";
     /// the `asyncio` logger
@@ -233,6 +237,74 @@ pub fn swap_current_task(py: Python<'_>) -> &Obj {
 #[inline]
 pub fn task_registry(py: Python<'_>) -> Option<&TaskRegistry> {
     versioned(py).task_registry.as_ref()
+}
+
+/// Names of the module `ssl`, which a Python can be built without.
+pub struct Ssl {
+    object: Held,
+    memory_bio: Held,
+    error: Held,
+    again_errors: Held,
+    certificate_error: Held,
+    context: Held,
+}
+
+impl Ssl {
+    fn load(py: Python<'_>) -> PyResult<Self> {
+        let module = py.import("ssl")?;
+        let held =
+            |name: &str| -> PyResult<Held> { Ok(Held::new(Obj::from(module.getattr(name)?))) };
+        let again_errors = py.import("asyncio.sslproto")?.getattr("SSLAgainErrors")?;
+        Ok(Self {
+            object: held("SSLObject")?,
+            memory_bio: held("MemoryBIO")?,
+            error: held("SSLError")?,
+            again_errors: Held::new(Obj::from(again_errors)),
+            certificate_error: held("CertificateError")?,
+            context: held("SSLContext")?,
+        })
+    }
+
+    /// `ssl.SSLObject`
+    pub fn object<'py>(&'py self, py: Python<'py>) -> &'py Obj {
+        self.object.get(py)
+    }
+
+    /// `ssl.MemoryBIO`
+    pub fn memory_bio<'py>(&'py self, py: Python<'py>) -> &'py Obj {
+        self.memory_bio.get(py)
+    }
+
+    /// `ssl.SSLError`
+    pub fn error<'py>(&'py self, py: Python<'py>) -> &'py Obj {
+        self.error.get(py)
+    }
+
+    /// `sslproto.SSLAgainErrors`, a tuple
+    pub fn again_errors<'py>(&'py self, py: Python<'py>) -> &'py Obj {
+        self.again_errors.get(py)
+    }
+
+    /// `ssl.CertificateError`
+    pub fn certificate_error<'py>(&'py self, py: Python<'py>) -> &'py Obj {
+        self.certificate_error.get(py)
+    }
+
+    /// `ssl.SSLContext`
+    pub fn context<'py>(&'py self, py: Python<'py>) -> &'py Obj {
+        self.context.get(py)
+    }
+}
+
+/// The names of `ssl`.
+///
+/// # Errors
+/// RuntimeError where Python is built without it, in the words of `SSLProtocol`.
+pub fn ssl(py: Python<'_>) -> Outcome<&Ssl> {
+    static TABLE: PyOnceLock<Ssl> = PyOnceLock::new();
+    TABLE
+        .get_or_try_init(py, || Ssl::load(py))
+        .map_err(|_| super::errors::Raised::runtime_error(py, "stdlib ssl module not available"))
 }
 
 fn table(py: Python<'_>) -> &Imports {

@@ -11,7 +11,10 @@ use reactor::{ReadBuffer, Received, Stream};
 
 use super::endpoint::Endpoint;
 use super::state::StreamTransport;
+use super::tls::incoming;
+use super::tls::protocol::TlsProtocol;
 use super::{life, report};
+use crate::handle::turn::Turn;
 use crate::py::bytes::{bytes, bytes_filled, with_memory};
 use crate::py::call;
 use crate::py::cell::Slot;
@@ -29,13 +32,15 @@ const READS_PER_EVENT: usize = 4;
 /// second copy costs less than an object that is made too large and cut.
 const DIRECT_BYTES: usize = 32 * 1024;
 
-/// How the protocol takes bytes.
+/// How a protocol takes bytes.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub enum Kind {
     /// `Protocol.data_received(data)`
     Bytes,
     /// `BufferedProtocol.get_buffer(sizehint)` and `buffer_updated(nbytes)`
     Buffer,
+    /// TLS of ours takes records as they are read.
+    Records,
 }
 
 /// The protocol's receiving methods.
@@ -66,6 +71,11 @@ impl Receiver {
     /// # Errors
     /// What `isinstance` raises.
     pub fn set_protocol(&self, protocol: &Obj) -> Outcome<()> {
+        if protocol.downcast_exact::<TlsProtocol>().is_some() {
+            self.kind.set(Kind::Records);
+            self.clear();
+            return Ok(());
+        }
         let class = imports::buffered_protocol(protocol.py());
         let kind = if protocol.bind().is_instance(class.bind())? {
             Kind::Buffer
@@ -75,6 +85,47 @@ impl Receiver {
         self.kind.set(kind);
         self.clear();
         Ok(())
+    }
+
+    /// How the protocol takes bytes.
+    #[inline]
+    pub fn kind(&self) -> Kind {
+        self.kind.get()
+    }
+
+    /// `protocol.data_received`
+    ///
+    /// # Errors
+    /// AttributeError.
+    #[inline]
+    pub fn data_received(&self, protocol: &Obj) -> Outcome {
+        found(
+            &self.first,
+            protocol,
+            intern!(protocol.py(), "data_received"),
+        )
+    }
+
+    /// `protocol.get_buffer`
+    ///
+    /// # Errors
+    /// AttributeError.
+    #[inline]
+    pub fn get_buffer(&self, protocol: &Obj) -> Outcome {
+        found(&self.first, protocol, intern!(protocol.py(), "get_buffer"))
+    }
+
+    /// `protocol.buffer_updated`
+    ///
+    /// # Errors
+    /// AttributeError.
+    #[inline]
+    pub fn buffer_updated(&self, protocol: &Obj) -> Outcome {
+        found(
+            &self.second,
+            protocol,
+            intern!(protocol.py(), "buffer_updated"),
+        )
     }
 
     /// For the collector.
@@ -92,15 +143,11 @@ impl Receiver {
 
 /// The method in `slot`, looked up by the first use.
 #[inline]
-fn receiving(
-    this: &Ref<StreamTransport>,
-    slot: &Slot,
-    name: &pyo3::Bound<'_, pyo3::types::PyString>,
-) -> Outcome {
+fn found(slot: &Slot, protocol: &Obj, name: &pyo3::Bound<'_, pyo3::types::PyString>) -> Outcome {
     if let Some(method) = slot.get() {
         return Ok(method);
     }
-    let method = call::attr(&this.protocol_or_none(this.py()), name)?;
+    let method = call::attr(protocol, name)?;
     slot.set(Some(method.clone()));
     Ok(method)
 }
@@ -114,6 +161,7 @@ pub fn on_readable(this: &Ref<StreamTransport>) -> Outcome<()> {
     match this.receiver.kind.get() {
         Kind::Bytes => read_bytes(this),
         Kind::Buffer => read_into_buffer(this),
+        Kind::Records => read_records(this),
     }
 }
 
@@ -122,6 +170,7 @@ enum Chunk {
     /// So many bytes. `full`: the buffer was filled, so there may be more.
     Data {
         data: Obj,
+        count: usize,
         full: bool,
     },
     Eof,
@@ -131,17 +180,15 @@ enum Chunk {
 fn read_bytes(this: &Ref<StreamTransport>) -> Outcome<()> {
     for _ in 0..READS_PER_EVENT {
         let (data, full) = match read_chunk(this) {
-            Ok(Chunk::Data { data, full }) => (data, full),
+            Ok(Chunk::Data { data, full, .. }) => (data, full),
             Ok(Chunk::Nothing) => return Ok(()),
             Ok(Chunk::Eof) => return on_eof(this),
             Err(raised) => return read_failed(this, raised),
         };
-        let delivered = receiving(
-            this,
-            &this.receiver.first,
-            intern!(this.py(), "data_received"),
-        )
-        .and_then(|data_received| call::call(&data_received, [&data]));
+        let delivered = this
+            .receiver
+            .data_received(&this.protocol_or_none(this.py()))
+            .and_then(|data_received| call::call(&data_received, [&data]));
         if let Err(raised) = delivered {
             return failed(this, raised, "data_received");
         }
@@ -154,32 +201,65 @@ fn read_bytes(this: &Ref<StreamTransport>) -> Outcome<()> {
     Ok(())
 }
 
-/// Reads into the loop's buffer and copies what came into a `bytes` of its size.
-#[inline]
-fn read_chunk(this: &Ref<StreamTransport>) -> Outcome<Chunk> {
+/// Records for TLS of ours: no more of them at a time than `Turn` has room for plaintext.
+fn read_records(this: &Ref<StreamTransport>) -> Outcome<()> {
+    for _ in 0..READS_PER_EVENT {
+        let (records, full) = match read_at_most(this, Turn::PLAINTEXT_BYTES) {
+            Ok(Chunk::Data { data, full, .. }) => (data, full),
+            Ok(Chunk::Nothing) => return Ok(()),
+            Ok(Chunk::Eof) => return on_eof(this),
+            Err(raised) => return read_failed(this, raised),
+        };
+        let protocol = this.protocol_or_none(this.py());
+        let Some(tls) = protocol.downcast_exact::<TlsProtocol>() else {
+            return Ok(());
+        };
+        if let Err(raised) = incoming::received(tls, &records) {
+            return failed(this, raised, "buffer_updated");
+        }
+        let is_same_kind = this.receiver.kind.get() == Kind::Records;
+        if !full || !is_same_kind || !this.interest().is_readable() {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// Reads into the loop's buffer and copies what came, `most_bytes` of it, into a `bytes` of its size.
+fn read_at_most(this: &Ref<StreamTransport>, most_bytes: usize) -> Outcome<Chunk> {
     let py = this.py();
     let Some(scheduler) = this.scheduler() else {
         return Ok(Chunk::Nothing);
     };
     let stream = this.stream()?;
-    let last_bytes = &this.receiver.last_bytes;
-    if last_bytes.get() >= DIRECT_BYTES {
-        return read_direct(py, stream, last_bytes);
-    }
-    scheduler
-        .turn
-        .with_buffer(|buffer| match stream.recv(buffer) {
-            Ok(Received::Bytes(count)) => {
-                last_bytes.set(count);
-                Ok(Chunk::Data {
-                    data: bytes(py, &buffer[..count])?,
-                    full: count == buffer.len(),
-                })
-            }
+    scheduler.turn.with_buffer(|buffer| {
+        let buffer = &mut buffer[..most_bytes.min(ReadBuffer::SIZE_BYTES)];
+        match stream.recv(buffer) {
+            Ok(Received::Bytes(count)) => Ok(Chunk::Data {
+                data: bytes(py, &buffer[..count])?,
+                count,
+                full: count == buffer.len(),
+            }),
             Ok(Received::Eof) => Ok(Chunk::Eof),
             Ok(Received::WouldBlock) => Ok(Chunk::Nothing),
             Err(error) => Err(Raised::os_error(py, &error)),
-        })
+        }
+    })
+}
+
+/// As much as the loop's buffer holds, or straight into a large object where the last read was large.
+#[inline]
+fn read_chunk(this: &Ref<StreamTransport>) -> Outcome<Chunk> {
+    let py = this.py();
+    let last_bytes = &this.receiver.last_bytes;
+    if last_bytes.get() >= DIRECT_BYTES {
+        return read_direct(py, this.stream()?, last_bytes);
+    }
+    let chunk = read_at_most(this, ReadBuffer::SIZE_BYTES)?;
+    if let Chunk::Data { count, .. } = chunk {
+        last_bytes.set(count);
+    }
+    Ok(chunk)
 }
 
 /// Reads into a new `bytes` object of about the size that the last read had.
@@ -200,6 +280,7 @@ fn read_direct(py: Python<'_>, stream: Stream, last_bytes: &Cell<usize>) -> Outc
             last_bytes.set(count);
             Ok(Chunk::Data {
                 data,
+                count,
                 full: count == capacity,
             })
         }
@@ -226,7 +307,9 @@ fn read_into_buffer(this: &Ref<StreamTransport>) -> Outcome<()> {
         Err(raised) => return read_failed(this, raised),
     };
     drop(buffer);
-    let updated = receiving(this, &this.receiver.second, intern!(py, "buffer_updated"))
+    let updated = this
+        .receiver
+        .buffer_updated(&this.protocol_or_none(py))
         .and_then(|updated| call::call(&updated, [&Obj::from(PyInt::new(py, count))]));
     match updated {
         Ok(_) => Ok(()),
@@ -236,7 +319,7 @@ fn read_into_buffer(this: &Ref<StreamTransport>) -> Outcome<()> {
 
 fn lent_buffer(this: &Ref<StreamTransport>) -> Outcome {
     let py = this.py();
-    let get_buffer = receiving(this, &this.receiver.first, intern!(py, "get_buffer"))?;
+    let get_buffer = this.receiver.get_buffer(&this.protocol_or_none(py))?;
     let buffer = call::call(&get_buffer, [&Obj::from(PyInt::new(py, -1))])?;
     if buffer.bind().len()? == 0 {
         return Err(Raised::runtime_error(

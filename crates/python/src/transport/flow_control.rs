@@ -36,12 +36,7 @@ impl FlowControl {
     /// # Errors
     /// ValueError for marks in the wrong order.
     pub fn set_limits(&self, py: Python<'_>, high: Option<&Obj>, low: Option<&Obj>) -> Outcome<()> {
-        let (high, low) = (mark(high)?, mark(low)?);
-        let high = high.unwrap_or_else(|| match low {
-            Some(low) => low.saturating_mul(4),
-            None => i64::try_from(Flow::DEFAULT_HIGH_BYTES).unwrap_or(i64::MAX),
-        });
-        let low = low.unwrap_or_else(|| high.div_euclid(4));
+        let (high, low) = marks(high, low, Flow::DEFAULT_HIGH_BYTES)?;
         let set = match (usize::try_from(high), usize::try_from(low)) {
             (Ok(high), Ok(low)) => self
                 .0
@@ -50,10 +45,7 @@ impl FlowControl {
                 .map_err(|BadLimits { .. }| ()),
             _ => Err(()),
         };
-        set.map_err(|()| {
-            let text = format!("high ({high}) must be >= low ({low}) must be >= 0");
-            Raised::value_error(py, text)
-        })
+        set.map_err(|()| wrong_order(py, high, low))
     }
 
     /// `_maybe_pause_protocol`: the queue has grown to `len_bytes`, or the marks have changed.
@@ -90,6 +82,41 @@ fn tell<T: Endpoint>(this: &Ref<T>, method: &str) -> Outcome<()> {
         Ok(_) => Ok(()),
         Err(raised) => report::report(this, raised, &format!("protocol.{method}() failed")),
     }
+}
+
+/// `add_flowcontrol_defaults(high, low, kb)`: sets the marks of TLS.
+///
+/// # Errors
+/// ValueError for marks in the wrong order.
+pub fn set_marks(
+    py: Python<'_>,
+    target: &reactor::tls::Marks,
+    high: Option<&Obj>,
+    low: Option<&Obj>,
+    default_high: usize,
+) -> Outcome<()> {
+    let (high, low) = marks(high, low, default_high)?;
+    let set = match (usize::try_from(high), usize::try_from(low)) {
+        (Ok(high), Ok(low)) => target.set(high, low).map_err(|BadLimits { .. }| ()),
+        _ => Err(()),
+    };
+    set.map_err(|()| wrong_order(py, high, low))
+}
+
+/// Both marks in bytes, with asyncio's defaults.
+fn marks(high: Option<&Obj>, low: Option<&Obj>, default_high: usize) -> Outcome<(i64, i64)> {
+    let (high, low) = (mark(high)?, mark(low)?);
+    let high = high.unwrap_or_else(|| match low {
+        Some(low) => low.saturating_mul(4),
+        None => i64::try_from(default_high).unwrap_or(i64::MAX),
+    });
+    let low = low.unwrap_or_else(|| high.div_euclid(4));
+    Ok((high, low))
+}
+
+fn wrong_order(py: Python<'_>, high: i64, low: i64) -> Raised {
+    let text = format!("high ({high}) must be >= low ({low}) must be >= 0");
+    Raised::value_error(py, text)
 }
 
 /// A mark in bytes, or None. Beyond the largest number it means "never".

@@ -227,7 +227,7 @@ pub fn close(this: &Ref<StreamTransport>) -> Outcome<()> {
 /// # Errors
 /// As `close`.
 pub fn close_as_found(this: &Ref<StreamTransport>) -> Outcome<()> {
-    if this.dict.get().is_none() {
+    if this.is_as_made() {
         return close(this);
     }
     call::method(this.as_obj(), intern!(this.py(), "close"), []).map(drop)

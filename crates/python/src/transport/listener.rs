@@ -15,7 +15,9 @@ use reactor::{Fd, Interest};
 
 use super::life::{self, Opening};
 use super::server::ServerData;
+use super::tls::opening;
 use super::{address, extra_info, report};
+use crate::future::future;
 use crate::handle::action;
 use crate::handle::schedule::{Entry, Scheduler, Source};
 use crate::py::call;
@@ -257,21 +259,68 @@ pub fn begin(server: &Ref<ServerData>, connection: &Obj, peer: &Obj, is_tcp: boo
         Ok(protocol) => protocol,
         Err(raised) => return refuse(&scheduler, connection, None, raised),
     };
-    let opened = life::open(
-        &scheduler,
-        &Opening {
-            socket: connection,
-            protocol: &protocol,
-            waiter: None,
-            peername: Some(peer),
-            server: Some(server),
-            is_tcp,
-        },
-    );
-    match opened {
-        Ok(_) => Ok(()),
+    match open(&scheduler, server, connection, peer, is_tcp, &protocol) {
+        Ok(()) => Ok(()),
         Err(raised) => refuse(&scheduler, connection, Some(&protocol), raised),
     }
+}
+
+fn open(
+    scheduler: &Ref<Scheduler>,
+    server: &Ref<ServerData>,
+    connection: &Obj,
+    peer: &Obj,
+    is_tcp: bool,
+    protocol: &Obj,
+) -> Outcome<()> {
+    let terms = server.terms.next()?;
+    let waiter = match terms {
+        Some(_) => Some(future::make(scheduler)?.into_obj()),
+        None => None,
+    };
+    let opening = Opening {
+        socket: connection,
+        protocol,
+        waiter: waiter.as_ref(),
+        peername: Some(peer),
+        server: Some(server),
+        is_tcp,
+    };
+    let transport = opening::open(scheduler, &opening, terms.as_ref())?;
+    match &waiter {
+        Some(waiter) => close_if_failed(scheduler, waiter, protocol, &transport),
+        None => Ok(()),
+    }
+}
+
+/// Without TLS a connection cannot fail once there is a transport. With it, the end of the handshake is waited for.
+fn close_if_failed(
+    scheduler: &Ref<Scheduler>,
+    waiter: &Obj,
+    protocol: &Obj,
+    transport: &Obj,
+) -> Outcome<()> {
+    let py = scheduler.py();
+    let held = [
+        scheduler.as_obj().clone(),
+        protocol.clone(),
+        transport.clone(),
+    ];
+    let closes = action::make(py, held, |[scheduler, protocol, transport], arguments| {
+        let py = scheduler.py();
+        let (Some(waiter), Some(scheduler)) =
+            (arguments.first(), scheduler.downcast::<Scheduler>())
+        else {
+            return Ok(());
+        };
+        let failure = call::method(waiter, intern!(py, "exception"), [])?;
+        if failure.is_none() {
+            return Ok(());
+        }
+        call::method(transport, intern!(py, "close"), [])?;
+        report_failed(scheduler, &failure, Some(protocol), Some(transport))
+    })?;
+    call::method(waiter, intern!(py, "add_done_callback"), [&closes]).map(drop)
 }
 
 /// Closes a connection that got no protocol or transport; debug mode tells why.
@@ -287,6 +336,17 @@ fn refuse(
     if leaves_the_loop(&exception) {
         return Err(Raised::raise(exception));
     }
+    report_failed(scheduler, &exception, protocol, None)
+}
+
+/// Debug mode tells why there is no connection.
+fn report_failed(
+    scheduler: &Ref<Scheduler>,
+    exception: &Obj,
+    protocol: Option<&Obj>,
+    transport: Option<&Obj>,
+) -> Outcome<()> {
+    let py = scheduler.py();
     if !scheduler.is_debug() {
         return Ok(());
     }
@@ -298,6 +358,9 @@ fn refuse(
     report.set_item(intern!(py, "exception"), exception.bind())?;
     if let Some(protocol) = protocol {
         report.set_item(intern!(py, "protocol"), protocol.bind())?;
+    }
+    if let Some(transport) = transport {
+        report.set_item(intern!(py, "transport"), transport.bind())?;
     }
     report::tell_loop(scheduler, report)
 }

@@ -5,7 +5,8 @@
 //! `get_extra_info` answers, `loan.rs` the socket in the hands of `sendfile`.
 //! `pipe_read.rs` and `pipe_write.rs` are the transports of pipes, over `pipe.rs`; `child.rs` watches a child process.
 //! `server.rs` is `Server`, `listener.rs` one of its sockets, `socket_file.rs` the file that one may be bound to. A
-//! client's socket connects in `connecting.rs`, alone or in a `race.rs`.
+//! client's socket connects in `connecting.rs`, alone or in a `race.rs`. `tls/` is what lies between a transport and a
+//! protocol that speak through TLS.
 
 pub mod address;
 pub mod child;
@@ -28,4 +29,5 @@ pub mod server;
 pub mod socket_file;
 pub mod state;
 pub mod stream;
+pub mod tls;
 pub mod write;

@@ -13,6 +13,7 @@ use reactor::Token;
 
 use super::link::Link;
 use super::state::StreamTransport;
+use super::tls::terms::ServerTerms;
 use super::{life, listener, socket_file};
 use crate::future::coroutine::{self, Co, KeptRef};
 use crate::future::future;
@@ -50,6 +51,8 @@ pub struct ServerData {
     /// Makes a protocol for each connection.
     pub protocol_factory: Slot,
     backlog: Slot,
+    /// What TLS is to be like on the connections.
+    pub terms: ServerTerms,
     /// The inode of the file to remove when the server closes, if it is to.
     socket_file: Slot,
     /// The futures of `wait_closed`, a list; none once they were woken.
@@ -72,6 +75,7 @@ impl Payload for ServerData {
             sockets: Slot::default(),
             protocol_factory: Slot::default(),
             backlog: Slot::default(),
+            terms: ServerTerms::default(),
             socket_file: Slot::default(),
             waiters: Slot::default(),
             forever: Slot::default(),
@@ -86,6 +90,7 @@ impl Payload for ServerData {
         visitor.slot(&self.sockets);
         visitor.slot(&self.protocol_factory);
         visitor.slot(&self.backlog);
+        self.terms.visit(visitor);
         visitor.slot(&self.socket_file);
         visitor.slot(&self.waiters);
         visitor.slot(&self.forever);
@@ -94,6 +99,7 @@ impl Payload for ServerData {
     fn clear(&self) {
         self.sockets.set(None);
         self.protocol_factory.set(None);
+        self.terms.clear();
         self.waiters.set(None);
         self.forever.set(None);
         self.scheduler.set(None);
@@ -188,20 +194,25 @@ fn initialise(this: &Ref<ServerData>, args: Args<'_>) -> Outcome<()> {
         6,
     );
     let py = this.py();
-    let [loop_, sockets, protocol_factory, ssl_context, backlog, ..] = SIGNATURE.bind(py, args)?;
+    let [
+        loop_,
+        sockets,
+        protocol_factory,
+        ssl_context,
+        backlog,
+        ssl_handshake_timeout,
+        ssl_shutdown_timeout,
+    ] = SIGNATURE.bind(py, args)?;
     let Some(scheduler) = loop_.and_then(Obj::downcast::<Scheduler>) else {
         let text = "an asyncioxide server belongs to an asyncioxide loop";
         return Err(Raised::type_error(py, text));
     };
-    if ssl_context.is_some_and(|context| !context.is_none()) {
-        return Err(Raised::from(
-            pyo3::exceptions::PyNotImplementedError::new_err("Server(ssl_context=...)"),
-        ));
-    }
     this.scheduler.set(Some(scheduler.clone()));
     this.sockets.set(sockets.cloned());
     this.protocol_factory.set(protocol_factory.cloned());
     this.backlog.set(backlog.cloned());
+    this.terms
+        .set(ssl_context, ssl_handshake_timeout, ssl_shutdown_timeout);
     this.waiters.set(Some(Obj::from(PyList::empty(py))));
     this.stage.set(Stage::Bound);
     Ok(())

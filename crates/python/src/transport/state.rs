@@ -232,6 +232,12 @@ impl StreamTransport {
         scheduler.is_running().then(|| scheduler.turn.number())
     }
 
+    /// Whether no attribute was set on the instance: its methods are the type's own.
+    #[inline]
+    pub fn is_as_made(&self) -> bool {
+        self.dict.get().is_none()
+    }
+
     /// The entry in the poller, while there is one.
     pub fn link(&self) -> Option<Rc<Link<Self>>> {
         self.link.get()?.upgrade()

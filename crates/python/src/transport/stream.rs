@@ -125,6 +125,8 @@ pub fn build(py: Python<'_>) -> Outcome {
     let modes = call::attr(imports::constants(py), intern!(py, "_SendfileMode"))?;
     let mode = call::attr(&modes, intern!(py, "TRY_NATIVE"))?;
     call::set_attr(&class, intern!(py, "_sendfile_compatible"), &mode)?;
+    let yes = Obj::bool(py, true);
+    call::set_attr(&class, intern!(py, "_start_tls_compatible"), &yes)?;
     Ok(class)
 }
 
@@ -230,6 +232,15 @@ fn lifetime(builder: TypeBuilder<StreamTransport>) -> TypeBuilder<StreamTranspor
             c"abort($self, /)\n--\n\nEnd the connection at once; what is queued is lost.",
             |this| {
                 life::abort(this)?;
+                none(this)
+            },
+        )
+        .method1(
+            c"_force_close",
+            c"_force_close($self, exc, /)\n--\n\nEnd the connection at once, with a reason.",
+            |this, exception| {
+                let exception = Some(exception).filter(|given| !given.is_none());
+                life::force_close(this, exception.cloned())?;
                 none(this)
             },
         )
