@@ -40,6 +40,12 @@ test-python: ## run the Python tests for each of PYTHONS
 test-one:
 	@python=$(call environment,$(PROFILE),test); "$$python" -m pytest $(ARGS)
 
+.PHONY: test-ecosystem test-ecosystem-one
+test-ecosystem: ## run anyio, pytest-asyncio, tornado and nest_asyncio on our loop, for each of PYTHONS
+	$(call each,test-ecosystem-one)
+test-ecosystem-one:
+	@python=$(call environment,$(PROFILE),test ecosystem); "$$python" -m pytest tests/ecosystem $(ARGS)
+
 .PHONY: test-panics test-panics-one
 test-panics: ## show that a panic never ends the process, with a build that panics on demand
 	$(call each,test-panics-one)

@@ -379,5 +379,3 @@ def unclosed_loop(loop):
         made.set_debug(True)
         del made
         gc.collect()
-
-

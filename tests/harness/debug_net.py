@@ -261,5 +261,3 @@ def sendfile(loop):
             await protocol.lost
 
     loop.run_until_complete(main())
-
-

@@ -1,4 +1,7 @@
-"""What a program makes asyncio say, in the log and in warnings, without what differs between any two runs."""
+"""What a program makes asyncio say, in the log and in warnings.
+
+Without what differs between any two runs, such as addresses and times.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ NEVER = 3600
 Said = tuple[str, str]
 Program = Callable[[asyncio.AbstractEventLoop], None]
 
-# Where in asyncio itself, or in whatever runs the program, something was made is no part of what is compared.
+# Where in asyncio itself, or in whatever runs the program, something was made is not compared.
 _FRAME = r' *File "(?![^"]*/debug_)[^"]*", line \d+, in .*\n(?:    .*(?:\n|$))*'
 _SAME = [
     (r"_SelectorSocketTransport|StreamTransport", "Transport"),

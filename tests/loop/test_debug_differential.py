@@ -1,4 +1,4 @@
-"""Small programs in debug mode: the log and the warnings, word for word what they are on stock asyncio."""
+"""Small programs in debug mode: the log and the warnings, word for word as on stock asyncio."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ PROGRAMS = [*debug_loop.PROGRAMS, *debug_net.PROGRAMS]
 
 
 def without_inner_callbacks(said: list[Said]) -> list[Said]:
-    """Where everything counts as slow, the loop's own callbacks are left out: they are not the same."""
+    """Where everything counts as slow, the loop's own callbacks differ and are left out."""
     return [
         each
         for each in said
-        if not each[1].startswith("Executing") or re.search(r"/debug_\w+\.py:\d+", created_cut(each[1]))
+        if not each[1].startswith("Executing")
+        or re.search(r"/debug_\w+\.py:\d+", created_cut(each[1]))
     ]
 
 
@@ -33,11 +34,17 @@ def alike(expected: Said, found: Said) -> bool:
     if "created elsewhere" not in expected[1]:
         return False
     parts = [re.split(r" created (?:elsewhere|at /[^ >]*)", said[1]) for said in (expected, found)]
-    places = [re.findall(r" created (?:elsewhere|at /[^ >]*)", said[1]) for said in (expected, found)]
+    places = [
+        re.findall(r" created (?:elsewhere|at /[^ >]*)", said[1]) for said in (expected, found)
+    ]
     same_places = len(places[0]) == len(places[1]) and all(
         first in (second, " created elsewhere") for first, second in zip(*places, strict=True)
     )
-    return expected[0] == found[0] and without_source(parts[0]) == without_source(parts[1]) and same_places
+    return (
+        expected[0] == found[0]
+        and without_source(parts[0]) == without_source(parts[1])
+        and same_places
+    )
 
 
 def without_source(parts: list[str]) -> list[str]:

@@ -237,7 +237,9 @@ def test_two_signals_have_a_handler_each(loop):
 
 def test_signals_that_queue_call_the_handler_each_time(loop):
     seen = []
-    loop.add_signal_handler(signal.SIGRTMIN, lambda: (seen.append(1), len(seen) == 3 and loop.stop()))
+    loop.add_signal_handler(
+        signal.SIGRTMIN, lambda: (seen.append(1), len(seen) == 3 and loop.stop())
+    )
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGRTMIN])
     for _ in range(3):
         signal.pthread_kill(threading.get_ident(), signal.SIGRTMIN)
@@ -298,9 +300,7 @@ def test_a_handler_runs_in_the_context_in_which_it_was_added(loop):
 
     def add():
         variable.set("set")
-        loop.add_signal_handler(
-            signal.SIGUSR1, lambda: (seen.append(variable.get()), loop.stop())
-        )
+        loop.add_signal_handler(signal.SIGUSR1, lambda: (seen.append(variable.get()), loop.stop()))
 
     contextvars.copy_context().run(add)
     signal.raise_signal(signal.SIGUSR1)

@@ -155,8 +155,10 @@ class TestSeveralLoops:
         seen = []
         for _ in range(3):
             loop = loop_factory()
-            loop.add_signal_handler(signal.SIGUSR1, lambda: (seen.append(1), loop.stop()))
+            loop.add_signal_handler(signal.SIGUSR1, seen.append, 1)
+            loop.add_signal_handler(signal.SIGUSR2, loop.stop)
             loop.call_soon(signal.raise_signal, signal.SIGUSR1)
+            loop.call_soon(signal.raise_signal, signal.SIGUSR2)
             loop.run_forever()
             loop.close()
         assert seen == [1, 1, 1]

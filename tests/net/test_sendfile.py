@@ -174,9 +174,7 @@ class TestMeanwhile:
         assert await peer.receive(5) == b"again"
 
     @pytest.mark.parametrize("data", [b"", "text"], ids=repr)
-    async def test_what_cannot_be_written_anyway_says_so_first(
-        self, loop, connect, big_file, data
-    ):
+    async def test_what_cannot_be_written_anyway_says_so_first(self, loop, connect, big_file, data):
         transport, _, _ = await connect(buffer_bytes=SMALL_BUFFER)
         task = await started(loop, loop.sendfile(transport, big_file))
         expected = TypeError if data else RuntimeError
@@ -345,7 +343,7 @@ class TestAConnectionThatEndsMeanwhile:
 
     async def test_a_file_that_is_closed_sends_nobody_else_s(self, loop, connect):
         transport, _, peer = await connect(buffer_bytes=SMALL_BUFFER)
-        big = tempfile.TemporaryFile()
+        big = tempfile.TemporaryFile()  # noqa: SIM115, its end is what is tested
         big.write(BIG)
         task = await started(loop, loop.sendfile(transport, big))
         number = big.fileno()
@@ -370,7 +368,7 @@ class TestByReadingAndWriting:
         assert file.tell() == len(DATA)
         assert await peer.receive(len(DATA) - 3) == DATA[3:]
 
-    # Stock asyncio's transport keeps a view of the buffer into which the fallback reads the next bytes.
+    # Stock asyncio's transport keeps a view of the buffer that the fallback fills next.
     @pytest.mark.only("asyncioxide")
     async def test_a_slow_reader_gets_all_of_it(self, loop, connect):
         transport, protocol, peer = await connect(buffer_bytes=SMALL_BUFFER)
@@ -400,7 +398,9 @@ class TestByReadingAndWriting:
         transport._sendfile_compatible = modes.FALLBACK
         assert await loop.sendfile(transport, file) == len(DATA)
         assert await peer.receive(len(DATA)) == DATA
-        text = f"fallback is disabled and native sendfile is not supported for transport {transport!r}"
+        text = (
+            f"fallback is disabled and native sendfile is not supported for transport {transport!r}"
+        )
         with pytest.raises(RuntimeError) as caught:
             await loop.sendfile(transport, file, fallback=False)
         assert str(caught.value) == text
