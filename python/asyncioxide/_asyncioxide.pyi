@@ -42,6 +42,7 @@ __all__ = [
     "Task",
     "TimerHandle",
     "__version__",
+    "_after_fork_in_child",
     "sleep",
 ]
 
@@ -70,6 +71,7 @@ __version__: Final[str]
 async def sleep(delay: float) -> None: ...
 @overload
 async def sleep(delay: float, result: _T) -> _T: ...
+def _after_fork_in_child() -> None: ...
 
 class Handle(asyncio.Handle):
     def __init__(

@@ -7,6 +7,7 @@ methods of the running Python's own loop. They work on the attributes of ours.
 """
 
 import asyncio
+import os
 import sys
 import warnings
 from asyncio import base_events, unix_events
@@ -22,6 +23,10 @@ _ProtocolT = TypeVar("_ProtocolT", bound=asyncio.BaseProtocol)
 
 _BASE: Any = base_events.BaseEventLoop
 _UNIX: Any = unix_events._UnixSelectorEventLoop
+
+
+# A forked child lets go of the loops that it inherits before anything else runs in it.
+os.register_at_fork(after_in_child=_asyncioxide._after_fork_in_child)
 
 
 class Server(_asyncioxide.Server, asyncio.AbstractServer):

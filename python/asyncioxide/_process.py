@@ -57,7 +57,7 @@ class SubprocessTransport(base_subprocess.BaseSubprocessTransport):
     """A child process. See :class:`asyncio.SubprocessTransport`."""
 
     _loop: Any
-    _proc: Any
+    _proc: Any = None
     _pipes: dict[int, Any]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -65,7 +65,13 @@ class SubprocessTransport(base_subprocess.BaseSubprocessTransport):
         self._watch: _Watch = _Gone()
         # The exit code of a process that ended before its pipes were connected.
         self._early_exit: int | None = None
-        super().__init__(*args, **kwargs)
+        try:
+            super().__init__(*args, **kwargs)
+        except BaseException:
+            if self._proc is not None:
+                # It runs, and the task that would connect its pipes could not be made.
+                self.close()
+            raise
 
     def _start(
         self,

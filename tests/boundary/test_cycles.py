@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import io
+import os
 import re
 import socket
+import subprocess
 import weakref
 
 import pytest
@@ -37,7 +40,7 @@ def unclosed_at_collection():
     with pytest.warns(ResourceWarning) as caught:
         gc.collect()
     texts = [str(warning.message) for warning in caught]
-    return {re.match("unclosed (event loop|transport|<socket)", text)[1] for text in texts}
+    return {re.match("unclosed (event loop|transport|<socket|file)", text)[1] for text in texts}
 
 
 class TestHandles:
@@ -370,6 +373,62 @@ KEEPERS = [
     keep_in_reader,
     keep_in_future,
 ]
+
+
+class TestPipes:
+    async def test_one_that_is_paused_and_forgotten(self, loop):
+        read, write = os.pipe()
+        transport, protocol = await loop.connect_read_pipe(Proto, io.FileIO(read, "rb"))
+        transport.pause_reading()
+        transport.own = transport
+        alive = weakref.ref(protocol)
+        del transport, protocol
+        await asyncio.sleep(0)
+        assert unclosed_at_collection() >= {"transport"}
+        assert alive() is None
+        with pytest.raises(BrokenPipeError):
+            os.write(write, b"x")
+        os.close(write)
+
+    async def test_one_that_writes_to_a_device(self, loop):
+        transport, protocol = await loop.connect_write_pipe(Proto, io.FileIO("/dev/null", "wb"))
+        transport.own = transport
+        alive = weakref.ref(protocol)
+        del transport, protocol
+        await asyncio.sleep(0)
+        assert unclosed_at_collection() >= {"transport"}
+        assert alive() is None
+
+    async def test_closed_ones(self, loop):
+        read, write = os.pipe()
+        alive = []
+        for connect, fd, mode in (
+            (loop.connect_read_pipe, read, "rb"),
+            (loop.connect_write_pipe, write, "wb"),
+        ):
+            transport, protocol = await connect(Proto, io.FileIO(fd, mode))
+            transport.own = transport
+            transport.close()
+            alive += [weakref.ref(transport), weakref.ref(protocol)]
+        del transport, protocol, connect
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        gc.collect()
+        assert [ref() for ref in alive] == [None] * 4
+
+    def test_a_watched_process_of_a_closed_loop(self, loop_factory):
+        loop, witness = loop_factory(), Witness()
+        process = subprocess.Popen(["/bin/cat"], stdin=subprocess.PIPE)
+        watch = loop._watch_child(process.pid, witness)
+        alive = close_circle(witness, watch, loop)
+        assert watch.fileno() >= 0
+        loop.close()
+        assert watch.fileno() == -1
+        assert watch.reap() is None
+        del watch, witness, loop
+        assert_collected(alive)
+        process.stdin.close()
+        assert process.wait() == 0
 
 
 class TestLoops:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import gc
 import os
 import signal
@@ -12,6 +13,7 @@ import threading
 from asyncio.subprocess import DEVNULL, PIPE
 
 import pytest
+from harness.processes import refuse_descriptors
 
 READ_A_LINE = "read line; exit 7"
 
@@ -57,15 +59,6 @@ def watching(request, monkeypatch, loop_kind):
             pytest.skip("asyncio chooses its watcher once")
         refuse_descriptors(monkeypatch)
     return request.param
-
-
-def refuse_descriptors(monkeypatch, error=38):
-    import asyncioxide
-
-    def refused(self, pid, callback):
-        raise OSError(error, os.strerror(error))
-
-    monkeypatch.setattr(asyncioxide.EventLoop, "_watch_child", refused, raising=False)
 
 
 class TestOrder:
@@ -256,7 +249,7 @@ class TestOtherReapers:
 
 class TestWithoutDescriptors:
     @pytest.mark.only("asyncioxide")
-    @pytest.mark.parametrize("error", [1, 38, 24])
+    @pytest.mark.parametrize("error", [errno.EPERM, errno.ENOSYS, errno.EMFILE])
     async def test_whatever_refuses_them(self, loop, monkeypatch, error):
         refuse_descriptors(monkeypatch, error)
         process = await asyncio.create_subprocess_exec("/bin/cat", stdin=PIPE, stdout=PIPE)

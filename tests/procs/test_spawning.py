@@ -199,6 +199,26 @@ class TestFailing:
             )
         assert type(caught.value).__name__ == "SubprocessError"
 
+    async def test_a_task_factory_that_raises(self, loop, names):
+        """The process runs already, and nobody will ever connect its pipes."""
+        if names.is_stock:
+            pytest.skip("asyncio leaves the process and its pipes to the collector")
+
+        def factory(loop, coroutine, **kwargs):
+            coroutine.close()
+            raise ZeroDivisionError
+
+        loop.set_task_factory(factory)
+        with pytest.raises(ZeroDivisionError):
+            await asyncio.create_subprocess_exec("/bin/cat", stdin=PIPE, stdout=PIPE)
+        loop.set_task_factory(None)
+        while True:
+            try:
+                os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT | os.WNOHANG)
+            except ChildProcessError:
+                break
+            await asyncio.sleep(0.001)
+
     async def test_a_null_byte(self, loop):
         with pytest.raises(ValueError, match="embedded null byte"):
             await asyncio.create_subprocess_exec("/bin/true", "a\0b", stdout=PIPE)

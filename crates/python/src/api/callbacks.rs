@@ -280,7 +280,7 @@ fn post(this: &Ref<EventLoopData>, handle: &Ref<HandleData>) -> Outcome<()> {
     let py = this.py();
     let is_ours = match this.base.phase() {
         Phase::Running(owner) => thread::ident(py) == owner,
-        Phase::Blank | Phase::Idle | Phase::Closed => true,
+        Phase::Blank | Phase::Idle | Phase::Closed | Phase::Inherited => true,
     };
     if is_ours {
         this.base.push(Entry::Handle(handle.clone()));

@@ -7,7 +7,7 @@ use reactor::time::Monotonic;
 
 use super::signals;
 use crate::event_loop::core::EventLoopData;
-use crate::event_loop::{hooks, run, wakeup_fd};
+use crate::event_loop::{fork, hooks, run, wakeup_fd};
 use crate::handle::schedule::{Phase, discard};
 use crate::py::args::{Args, Signature, no_arguments};
 use crate::py::call;
@@ -51,7 +51,7 @@ pub fn methods(builder: TypeBuilder<EventLoopData>) -> TypeBuilder<EventLoopData
         })
         .method(c"is_closed", c"is_closed($self, /)\n--\n\nWhether close() was called.", |this, args| {
                 no_arguments(this.py(), "BaseEventLoop.is_closed", args)?;
-            Ok(Obj::bool(this.py(), this.base.phase() == Phase::Closed))
+            Ok(Obj::bool(this.py(), this.base.phase().is_closed()))
         })
         .method0(c"_check_closed", c"_check_closed($self, /)\n--\n\nRuntimeError if the loop is closed.", |this| {
             this.base.check_closed(this.py()).map(|()| Obj::none(this.py()))
@@ -60,7 +60,7 @@ pub fn methods(builder: TypeBuilder<EventLoopData>) -> TypeBuilder<EventLoopData
             hooks::check_running(this).map(|()| Obj::none(this.py()))
         })
         .getter(c"_closed", c"Whether close() was called.", |this| {
-            Ok(Obj::bool(this.py(), this.base.phase() == Phase::Closed))
+            Ok(Obj::bool(this.py(), this.base.phase().is_closed()))
         })
         .getter(c"_stopping", c"Whether stop() was called.", |this| {
             Ok(Obj::bool(this.py(), this.own.stopping.get()))
@@ -132,6 +132,7 @@ fn initialise(this: &Ref<EventLoopData>, args: Args<'_>) -> Outcome<()> {
         this.base.set_patched();
     }
     this.base.open(driver);
+    fork::remember(this)?;
     let debug = call::method(imports::coroutines(py), intern!(py, "_is_debug_mode"), [])?;
     this.base.set_debug(debug.bind().is_truthy()?);
     Ok(())
@@ -165,7 +166,7 @@ fn close(this: &Ref<EventLoopData>, args: Args<'_>) -> Outcome {
                 "Cannot close a running event loop",
             ));
         }
-        Phase::Closed => return Ok(Obj::none(py)),
+        Phase::Closed | Phase::Inherited => return Ok(Obj::none(py)),
         Phase::Blank | Phase::Idle => {}
     }
     if this.base.is_debug() {
@@ -203,7 +204,7 @@ fn repr(this: &Ref<EventLoopData>) -> Outcome {
     let text = format!(
         "<{name} running={} closed={} debug={}>",
         word(this.base.is_running()),
-        word(this.base.phase() == Phase::Closed),
+        word(this.base.phase().is_closed()),
         word(this.base.is_debug())
     );
     Ok(Obj::str(py, &text))

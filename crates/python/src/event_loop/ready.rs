@@ -8,7 +8,7 @@ use std::time::Instant;
 use super::core::EventLoopData;
 use super::report;
 use crate::handle::handle;
-use crate::handle::schedule::{Entry, run_callback};
+use crate::handle::schedule::{Entry, Phase, run_callback};
 use crate::py::coroutine::{enter_step, leave_step};
 use crate::py::errors::{Outcome, Raised, guard, leaves_the_loop};
 use crate::py::instance::Ref;
@@ -106,7 +106,8 @@ fn run_timed(this: &Ref<EventLoopData>, entry: Entry) -> Outcome<()> {
 #[cold]
 fn failed(this: &Ref<EventLoopData>, entry: &Entry, raised: Raised) -> Outcome<()> {
     let exception = raised.take(this.py());
-    if leaves_the_loop(&exception) {
+    // In a child that the entry forked, the loop does not go on: there is nobody to report to.
+    if leaves_the_loop(&exception) || this.base.phase() == Phase::Inherited {
         return Err(Raised::raise(exception));
     }
     current::withdraw(this.upcast())?;

@@ -44,7 +44,9 @@ pub fn run_forever(this: &Ref<EventLoopData>) -> Outcome<()> {
     this.own.stopping.set(false);
     // From now on other threads put their work straight into the queue: what they brought before comes first.
     this.base.collect_remote();
-    this.base.set_phase(Phase::Idle);
+    if this.base.is_running() {
+        this.base.set_phase(Phase::Idle);
+    }
     this.base.snapshot.clear();
     this.base.track_queued();
     let restored = current::withdraw(this.upcast()).and_then(|()| hooks::restore(this, installed));
@@ -63,6 +65,8 @@ fn turns(this: &Ref<EventLoopData>, driver: &LoopDriver) -> Outcome<()> {
     let mut is_first = true;
     loop {
         turn(this, driver, is_first)?;
+        // A signal handler may have forked, or an exception handler.
+        this.base.check_inherited(this.py())?;
         if this.own.stopping.get() {
             return Ok(());
         }
@@ -159,6 +163,8 @@ fn run_ready(this: &Ref<EventLoopData>, driver: &LoopDriver) -> Outcome<()> {
             break;
         };
         ready::run(this, entry)?;
+        // The entry may have forked, and this may be the child.
+        scheduler.check_inherited(this.py())?;
         if index % ENTRIES_PER_LOOK == 0 {
             give_way(this, driver)?;
         }

@@ -160,6 +160,27 @@ pub fn release(this: &Ref<EventLoopData>) -> Outcome<()> {
     Ok(())
 }
 
+/// This is a forked child, and the loop the parent's: the interpreter must not write into the parent's pipe. Whoever else
+/// has the descriptor keeps it.
+///
+/// # Errors
+/// What `signal.set_wakeup_fd` raises.
+pub fn disown(this: &Ref<EventLoopData>) -> Outcome<()> {
+    let py = this.py();
+    let wakeup = &this.own.wakeup;
+    wakeup.before.set(None);
+    wakeup.displaced.set(None);
+    wakeup.handled.set(0);
+    if let Some(own) = wakeup.own_fd() {
+        let found = set(py, -1, true)?;
+        if found != own && found != -1 {
+            set(py, found, true)?;
+        }
+    }
+    wakeup.close();
+    Ok(())
+}
+
 /// Takes our descriptor back and restores `target`. If somebody has put another one in meanwhile, it stays.
 fn put_back(this: &Ref<EventLoopData>, target: WakeupFd) -> Outcome<()> {
     let py = this.py();

@@ -113,6 +113,9 @@ pub trait Source {
         None
     }
 
+    /// This is a forked child, and the source the parent's: what is queued for writing is the parent's to write.
+    fn disown(&self) {}
+
     /// The transport that owns the descriptor, if one does: nobody else may watch it.
     fn transport(&self) -> Option<Obj> {
         None
@@ -133,6 +136,15 @@ pub enum Phase {
     Running(u64),
     /// `close` was called.
     Closed,
+    /// This process was forked from the one whose loop it is; see `event_loop/fork.rs`.
+    Inherited,
+}
+
+impl Phase {
+    /// `loop.is_closed()`
+    pub fn is_closed(self) -> bool {
+        matches!(self, Self::Closed | Self::Inherited)
+    }
 }
 
 /// The free lists of a loop.
@@ -265,7 +277,17 @@ impl Scheduler {
     /// Takes the driver and all pending work away; the caller drops them, which can run Python.
     #[must_use]
     pub fn close(&self) -> (Option<Rc<LoopDriver>>, VecDeque<Entry>) {
-        self.phase.set(Phase::Closed);
+        self.end(Phase::Closed)
+    }
+
+    /// The same in a forked child, whose loop this is not. The caller drops neither: see `event_loop/fork.rs`.
+    #[must_use]
+    pub fn disown(&self) -> (Option<Rc<LoopDriver>>, VecDeque<Entry>) {
+        self.end(Phase::Inherited)
+    }
+
+    fn end(&self, phase: Phase) -> (Option<Rc<LoopDriver>>, VecDeque<Entry>) {
+        self.phase.set(phase);
         let driver = self.driver.borrow_mut().take();
         (driver, self.take_ready())
     }
@@ -386,10 +408,23 @@ impl Scheduler {
         match self.phase.get() {
             Phase::Idle | Phase::Running(_) => Ok(()),
             Phase::Closed => Err(closed(py)),
+            Phase::Inherited => Err(inherited(py)),
             Phase::Blank => Err(Raised::runtime_error(
                 py,
                 "the event loop's __init__() was not called",
             )),
+        }
+    }
+
+    /// RuntimeError in a forked child whose parent's loop this is.
+    ///
+    /// # Errors
+    /// As said.
+    #[inline]
+    pub fn check_inherited(&self, py: Python<'_>) -> Outcome<()> {
+        match self.phase.get() {
+            Phase::Inherited => Err(inherited(py)),
+            _ => Ok(()),
         }
     }
 
@@ -476,6 +511,15 @@ impl Scheduler {
 
 fn closed(py: Python<'_>) -> Raised {
     Raised::runtime_error(py, "Event loop is closed")
+}
+
+#[cold]
+fn inherited(py: Python<'_>) -> Raised {
+    Raised::runtime_error(
+        py,
+        "This event loop is that of the process which this one was forked from: \
+         use asyncio.run() or a new event loop here",
+    )
 }
 
 /// How a future or task reaches its loop.

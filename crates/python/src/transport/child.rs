@@ -32,7 +32,8 @@ pub struct ChildWatch {
 
 /// The process in the poller.
 struct ChildSource {
-    child: Child,
+    /// None in a forked child, whose child this is not.
+    child: RefCell<Option<Child>>,
     /// Called whenever the poller finds that the process has ended.
     handle: Slot<Ref<HandleData>>,
 }
@@ -50,6 +51,10 @@ impl Source for ChildSource {
 
     fn visit(&self, visitor: &mut Visitor) {
         visitor.slot(&self.handle);
+    }
+
+    fn disown(&self) {
+        drop(self.child.take());
     }
 }
 
@@ -103,7 +108,7 @@ pub fn start(scheduler: &Ref<Scheduler>, pid: i32, callback: &Obj) -> Outcome<Re
     let fd = child.fd();
     let handle = handle::make(scheduler, callback, Arguments::None, None)?;
     let source = Rc::new(ChildSource {
-        child,
+        child: RefCell::new(Some(child)),
         handle: Slot::new(Some(handle)),
     });
     let weak = Rc::downgrade(&source);
@@ -128,7 +133,8 @@ fn reap(this: &Ref<ChildWatch>) -> Outcome {
     let Some(source) = this.source() else {
         return Ok(Obj::none(py));
     };
-    match source.child.reap() {
+    let reaped = source.child.borrow().as_ref().map(Child::reap);
+    match reaped.unwrap_or(Ok(None)) {
         Ok(Some(exit)) => Ok(Obj::from(PyInt::new(py, exit.returncode()))),
         Ok(None) => Ok(Obj::none(py)),
         Err(error) => Err(Raised::os_error(py, &error)),
@@ -154,7 +160,11 @@ pub fn build(py: Python<'_>) -> Outcome {
         c"fileno",
         c"fileno($self, /)\n--\n\nThe process descriptor; -1 once nothing is watched.",
         |this| {
-            let fd = this.source().map_or(-1, |source| source.child.fd().raw());
+            let fd = this.source().and_then(|source| {
+                let child = source.child.borrow();
+                child.as_ref().map(|child| child.fd().raw())
+            });
+            let fd = fd.unwrap_or(-1);
             Ok(Obj::from(PyInt::new(this.py(), fd)))
         },
     )

@@ -39,6 +39,9 @@ pub trait Endpoint: Payload {
     /// RuntimeError when the loop is closed.
     fn force_close(this: &Ref<Self>, exception: Option<Obj>) -> Outcome<()>;
 
+    /// This is a forked child, and the transport the parent's: nothing queued is written here.
+    fn disown(&self) {}
+
     /// The protocol, or None once the transport is closed.
     fn protocol_or_none(&self, py: Python<'_>) -> Obj {
         self.protocol().unwrap_or_else(|| Obj::none(py))

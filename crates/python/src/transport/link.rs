@@ -124,6 +124,12 @@ impl<T: Endpoint> Source for Link<T> {
         visitor.slot(&self.held);
     }
 
+    fn disown(&self) {
+        if let Some(transport) = self.find() {
+            transport.disown();
+        }
+    }
+
     fn transport(&self) -> Option<Obj> {
         self.find()
             .filter(|transport| !transport.is_closing())

@@ -161,6 +161,11 @@ impl<T: Endpoint> PipeEnd<T> {
         Ok(Pipe::new(Fd::new(number)))
     }
 
+    /// This is a forked child: the transport, which is the parent's, does nothing any more.
+    pub fn disown(&self) {
+        self.life.set(PipeLife::Lost);
+    }
+
     /// For the collector.
     pub fn visit(&self, visitor: &mut Visitor) {
         self.dict.visit(visitor);

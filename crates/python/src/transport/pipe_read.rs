@@ -102,6 +102,10 @@ impl Endpoint for ReadPipeTransport {
         }
     }
 
+    fn disown(&self) {
+        self.end.disown();
+    }
+
     fn force_close(this: &Ref<Self>, exception: Option<Obj>) -> Outcome<()> {
         pipe::lose_soon(this, exception)
     }

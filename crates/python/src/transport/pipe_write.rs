@@ -113,6 +113,11 @@ impl Endpoint for WritePipeTransport {
         Ok(())
     }
 
+    fn disown(&self) {
+        self.end.disown();
+        self.give_up();
+    }
+
     fn force_close(this: &Ref<Self>, exception: Option<Obj>) -> Outcome<()> {
         this.give_up();
         pipe::lose_soon(this, exception)

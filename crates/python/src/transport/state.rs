@@ -187,6 +187,11 @@ impl Endpoint for StreamTransport {
         write::flush(this)
     }
 
+    fn disown(&self) {
+        self.life.set(Life::Lost(1));
+        self.outgoing.clear();
+    }
+
     fn force_close(this: &Ref<Self>, exception: Option<Obj>) -> Outcome<()> {
         life::force_close(this, exception)
     }

@@ -332,6 +332,17 @@ impl<T: Expiry, R, S: Clone, C: Clock> Driver<T, R, S, C> {
         (sources, timers, brought)
     }
 
+    /// Takes everything out as [`Driver::drain`] does, and leaves the poller alone: it is shared with the process that this
+    /// one was forked from.
+    #[must_use]
+    pub fn abandon(&self) -> (Vec<S>, Vec<T>, Vec<R>) {
+        let sources = self.sources.borrow_mut().abandon();
+        let timers = self.timers.borrow_mut().drain();
+        let mut brought = Vec::new();
+        self.remote.drain(&mut brought);
+        (sources, timers, brought)
+    }
+
     /// Whether this turn can be skipped without asking the clock: the budget is not used up, and no
     /// timer is near, by an estimate of the time (see [`Clock::ticks`]).
     fn skips_cheaply(&self) -> bool {

@@ -217,6 +217,18 @@ impl<S> Sources<S> {
             .collect()
     }
 
+    /// Forgets every source and returns them all, without a word to the poller: a forked child must not tell it anything,
+    /// because it is the parent's too. Events that are still to be explained are nobody's.
+    pub fn abandon(&mut self) -> Vec<S> {
+        self.by_fd.clear();
+        let turn = self.turn;
+        let entries = self.slots.iter_mut().filter_map(|slot| {
+            slot.ended_turn = turn;
+            slot.entry.take()
+        });
+        entries.map(|entry| entry.source).collect()
+    }
+
     /// Every living source with its token, descriptor and interest.
     pub fn iter(&self) -> impl Iterator<Item = (Token, Fd, Interest, &S)> {
         let entries = self.slots.iter().filter_map(|slot| slot.entry.as_ref());

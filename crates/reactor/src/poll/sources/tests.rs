@@ -438,6 +438,23 @@ fn drain_empties_the_book_and_the_poller() {
 }
 
 #[test]
+fn abandoning_empties_the_book_and_leaves_the_poller_alone() {
+    let mut this = Loop::new();
+    let (near, mut far) = UnixStream::pair().unwrap();
+    this.insert(Fd::from(&near), Interest::READABLE, "near");
+    this.insert(Fd::from(&far), Interest::NONE, "far");
+    far.write_all(b"x").unwrap();
+    let mut abandoned = this.sources.abandon();
+    abandoned.sort_unstable();
+    assert_eq!(abandoned, ["far", "near"]);
+    assert!(this.sources.is_empty());
+    assert_eq!(this.sources.token_of(Fd::from(&near)), None);
+    // Still registered, as a parent that shares the poller needs it; and nobody's here.
+    let found = this.resolve(&this.events());
+    assert_eq!((found.ready.len(), found.stale), (0, 1));
+}
+
+#[test]
 fn the_wakers_event_is_nobodys() {
     let mut test = Loop::new();
     let waker = crate::poll::Waker::new().unwrap();

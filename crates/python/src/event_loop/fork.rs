@@ -1,0 +1,78 @@
+//! What a forked child does with the loops that it inherits: it lets go of them, and says so when one is used.
+//!
+//! fork(2) copies the process, but the copy of an epoll descriptor is the same epoll instance, the copy of an eventfd the
+//! same counter, and the other threads are gone. Whatever the child did with an inherited loop it would do to the parent:
+//! take sources out of its poller, swallow its wake-ups, write its signals. So in the child, before anything else runs
+//! there, each loop loses its driver and its queues, without a system call on them other than close(2), and is in
+//! `Phase::Inherited` from then on.
+//!
+//! The objects in its queues are neither run nor dropped: dropping them would run the parent's finalizers in the child.
+//! They stay where fork has copied them. A process made by C code that never comes back to Python knows nothing of this,
+//! and needs not.
+
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyList;
+
+use super::core::EventLoopData;
+use super::wakeup_fd;
+use crate::py::call;
+use crate::py::errors::{Outcome, Raised};
+use crate::py::imports;
+use crate::py::instance::Ref;
+use crate::py::object::{Held, Obj};
+
+/// All loops of this process, a WeakSet.
+static LOOPS: PyOnceLock<Held> = PyOnceLock::new();
+
+fn loops(py: Python<'_>) -> Outcome<&Obj> {
+    let held = LOOPS.get_or_try_init(py, || -> PyResult<Held> {
+        let weak_set = imports::weakref(py).bind().getattr("WeakSet")?.call0()?;
+        Ok(Held::new(Obj::from(weak_set)))
+    })?;
+    Ok(held.get(py))
+}
+
+/// A loop was made: a child that inherits it will know.
+///
+/// # Errors
+/// TypeError for an instance of the native type itself, which has no weak references.
+pub fn remember(this: &Ref<EventLoopData>) -> Outcome<()> {
+    let py = this.py();
+    call::method(loops(py)?, intern!(py, "add"), [this.as_obj()]).map(drop)
+}
+
+/// Called in a forked child (`os.register_at_fork`): lets go of the parent's loops.
+#[pyfunction]
+#[pyo3(name = "_after_fork_in_child")]
+pub fn after_fork_in_child(py: Python<'_>) -> PyResult<()> {
+    disown_all(py).map_err(|raised: Raised| raised.into_error(py))
+}
+
+fn disown_all(py: Python<'_>) -> Outcome<()> {
+    let set = loops(py)?.clone();
+    let inherited = py.get_type::<PyList>().call1((set.bind(),))?;
+    for loop_ in inherited.try_iter()? {
+        if let Some(loop_) = Obj::from(loop_?).downcast::<EventLoopData>() {
+            disown(loop_)?;
+        }
+    }
+    call::method(&set, intern!(py, "clear"), []).map(drop)
+}
+
+fn disown(this: &Ref<EventLoopData>) -> Outcome<()> {
+    wakeup_fd::disown(this)?;
+    let (driver, entries) = this.base.disown();
+    std::mem::forget(entries);
+    std::mem::forget(this.base.turn.take_gathered());
+    if let Some(driver) = driver {
+        let (sources, timers, called) = driver.abandon();
+        for source in &sources {
+            source.disown();
+        }
+        std::mem::forget((sources, timers, called));
+        // The epoll descriptor and the eventfd are closed here, or when the `run_forever` below us on the stack ends.
+    }
+    Ok(())
+}
