@@ -23,7 +23,9 @@ from conformance.outcomes import Status
 from conformance.rules import Rule, Rulebook, needs
 from conformance.supervisor import Limits, ModuleResult, Outcome, Supervisor
 from conformance.verdicts import Judge, Verdict
-from conformance.virtual_time import Timetable
+from run import WORKER
+from seams import SUITE
+from virtual_time import Timetable
 
 RUN = Path(__file__).parent / "run.py"
 PACKAGE = "made_up_suite"
@@ -69,7 +71,7 @@ def run_module(tmp_path: Path, add_module: AddModule) -> RunModule:
 
     def run(source: str, *, hangs: Any = lambda *_: False, **job: Any) -> ModuleResult:
         add_module("test_it", source)
-        supervisor = Supervisor(Limits(1.0, hangs), logs, _env(tmp_path))
+        supervisor = Supervisor(WORKER, Limits(1.0, hangs), logs, _env(tmp_path))
         return supervisor.run(Job("test_it", PACKAGE, **job))
 
     return run
@@ -439,8 +441,8 @@ def test_all_tests_of_a_parametrised_class_run_for_ours(module: str, tmp_path: P
 
 
 def _plan(module: str, tmp_path: Path) -> Plan:
-    supervisor = Supervisor(Limits(60.0), tmp_path, dict(os.environ))
-    job = Job(module, task="_asyncio:Task", future="_asyncio:Future", plan_only=True)
+    supervisor = Supervisor(WORKER, Limits(60.0), tmp_path, dict(os.environ))
+    job = Job(module, SUITE, task="_asyncio:Task", future="_asyncio:Future", plan_only=True)
     result = supervisor.run(job)
     assert not result.broken
     return result.plan

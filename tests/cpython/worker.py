@@ -1,59 +1,21 @@
-"""Runs one module of the suite in this process; `run.py` starts it.
-
-worker.py JOB EVENTS    JOB is a file made by Job.save, EVENTS a file descriptor
-"""
+"""Runs one module of CPython's suite in this process; `run.py` starts it."""
 
 from __future__ import annotations
 
-import asyncio
-import faulthandler
-import gc
 import importlib
-import os
-import signal
 import sys
-import traceback
 import types
-import unittest
-import warnings
-from collections.abc import Iterator
-from fnmatch import fnmatchcase
 from pathlib import Path
 
+sys.path.insert(1, str(Path(__file__).resolve().parent.parent))
+
 import exclusions
-from conformance import seams
-from conformance.job import SUITE, EventSender, Job, Plan
-from conformance.outcomes import Status, StreamingResult, describe
-from conformance.rules import Rulebook
+import seams
+from conformance import work
+from conformance.job import Job
 from conformance.target import Target, load
-from conformance.variants import add_variants
-
-
-def main(job_file: str, events_fd: str) -> None:
-    job = Job.load(Path(job_file))
-    events = EventSender(int(events_fd))
-    faulthandler.enable(all_threads=True)
-    _restore_signals()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            module = load_module(job)
-    except unittest.SkipTest as exc:
-        events.send("skip", reason=str(exc))
-        return
-    except BaseException as exc:
-        traceback.print_exc()
-        events.send("broken", text=describe((type(exc), exc, exc.__traceback__))[0])
-        return
-    cases = {case.id().removeprefix(_prefix(job)): case for case in _cases(module)}
-    plan = _plan(job, list(cases))
-    events.send("plan", tests=plan.tests, excluded=plan.excluded)
-    if not job.plan_only:
-        _run([cases[name] for name in plan.tests if name not in job.settled], job, events)
-    events.send("done")
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(0)  # threads that a test left behind must not keep the process
+from seams import SUITE
+from variants import add_variants
 
 
 def load_module(job: Job) -> types.ModuleType:
@@ -70,73 +32,5 @@ def load_module(job: Job) -> types.ModuleType:
     return module
 
 
-def _prefix(job: Job) -> str:
-    return f"{job.package}.{job.module}."
-
-
-def _cases(module: types.ModuleType) -> Iterator[unittest.TestCase]:
-    return _flatten(unittest.defaultTestLoader.loadTestsFromModule(module))
-
-
-def _flatten(suite: unittest.TestSuite) -> Iterator[unittest.TestCase]:
-    for test in suite:
-        if isinstance(test, unittest.TestSuite):
-            yield from _flatten(test)
-        else:
-            yield test
-
-
-def _plan(job: Job, names: list[str]) -> Plan:
-    book = Rulebook(exclusions.TESTS, sys.version_info[:3])
-    plan = Plan()
-    for name in names:
-        if job.only is not None and name not in job.only:
-            continue
-        if job.match and not any(fnmatchcase(name, glob) for glob in job.match):
-            continue
-        rule = book.find(job.module, name)
-        if rule is None:
-            plan.tests.append(name)
-        else:
-            plan.excluded[name] = [rule.kind, rule.reason]
-    return plan
-
-
-def _run(cases: list[unittest.TestCase], job: Job, events: EventSender) -> None:
-    if not sys.warnoptions:
-        warnings.simplefilter("default")
-    between = BetweenTests(job.backstop_s)
-    result = StreamingResult(events, _prefix(job), between.before, between.after)
-    unittest.TestSuite(cases).run(result)
-
-
-class BetweenTests:
-    """Keeps what a failing test left behind from failing the next one."""
-
-    def __init__(self, backstop_s: float) -> None:
-        self._backstop_s = backstop_s
-        self._failed = False
-
-    def before(self) -> None:
-        faulthandler.dump_traceback_later(self._backstop_s, exit=True)
-        if self._failed:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                gc.collect()
-
-    def after(self, status: Status) -> None:
-        asyncio._set_running_loop(None)
-        self._failed = status is Status.FAILED
-        if self._failed:
-            set_policy = getattr(asyncio.events, "_set_event_loop_policy", None)
-            (set_policy or asyncio.set_event_loop_policy)(None)
-
-
-def _restore_signals() -> None:
-    """A background job of a shell is started with SIGINT and SIGQUIT ignored."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
-
-
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    work.run(sys.argv[1:], load_module, exclusions.TESTS)

@@ -20,9 +20,10 @@ from collections.abc import Callable
 from typing import Any
 from unittest import mock
 
-from .target import Target
-from .virtual_time import Script, VirtualTime
+from conformance.target import Target
+from virtual_time import Script, VirtualTime
 
+SUITE = "test.test_asyncio"
 GATHER_TURNS = 20
 TICK_S = 0.01
 LOG_METHODS = ("debug", "info", "warning", "error", "exception", "critical", "log")

@@ -9,19 +9,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-SUITE = "test.test_asyncio"
+from .target import STOCK
 
 
 @dataclass(frozen=True)
 class Job:
     """One test module and what to point it at.
 
-    A worker that nobody watches any more ends itself when a test takes `backstop_s`.
+    The module is one of `package`. Where that is not installed, `folder` is what it was
+    unpacked into. A worker that nobody watches any more ends itself when a test takes
+    `backstop_s`.
     """
 
     module: str
-    package: str = SUITE
-    loop: str = "stock"
+    package: str
+    folder: str | None = None
+    loop: str = STOCK
     poll_every_turn: bool = False
     task: str | None = None
     future: str | None = None

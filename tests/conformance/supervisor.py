@@ -23,7 +23,6 @@ from typing import IO, Any
 from .job import EventParser, Job, Plan
 from .outcomes import DETAIL_LIMIT, Status
 
-WORKER = Path(__file__).resolve().parent.parent / "worker.py"
 POLL_S = 0.2
 EXIT_POLL_S = 0.02
 BETWEEN_TESTS_S = 60.0
@@ -77,11 +76,17 @@ Listener = Callable[[str, Outcome | None], None]
 
 
 class Supervisor:
-    """Runs the modules of one session; `stop` ends all workers early."""
+    """Runs the modules of one session in processes of `worker`; `stop` ends them early."""
 
     def __init__(
-        self, limits: Limits, log_dir: Path, env: dict[str, str], on_test: Listener | None = None
+        self,
+        worker: Path,
+        limits: Limits,
+        log_dir: Path,
+        env: dict[str, str],
+        on_test: Listener | None = None,
     ) -> None:
+        self.worker = worker
         self.limits = limits
         self.log_dir = log_dir
         self.env = env
@@ -143,7 +148,7 @@ class _Attempt:
 
     def _start(self, job_file: Path, write_fd: int, log: IO[bytes]) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            [sys.executable, str(WORKER), str(job_file), str(write_fd)],
+            [sys.executable, str(self._supervisor.worker), str(job_file), str(write_fd)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

@@ -6,7 +6,8 @@ import asyncio
 import importlib
 from typing import Any
 
-LOOP_NAMES = {"stock": "asyncio.unix_events:_UnixSelectorEventLoop"}
+STOCK = "stock"
+LOOP_NAMES = {STOCK: "asyncio.unix_events:_UnixSelectorEventLoop"}
 
 
 class Target:
