@@ -13,6 +13,8 @@ PYTHON ?= python3
 PYTHONS ?= $(PYTHON)
 # The cargo profile of the package under test: `fast`, `release`, `profiling` or `dev`.
 PROFILE ?= fast
+# How many test modules the recipes of other people's suites run at a time.
+JOBS ?= 2
 # Passed on to the program a recipe runs: make test ARGS="-k sleep -x"
 ARGS ?=
 
@@ -82,7 +84,14 @@ format: ## rewrite Rust and Python in the project's format
 conformance: ## run CPython's own asyncio tests on our loop, for each of PYTHONS
 	$(call each,conformance-one)
 conformance-one:
-	@python=$(call environment,$(PROFILE),); "$$python" tests/cpython/run.py $(ARGS)
+	@python=$(call environment,$(PROFILE),); "$$python" tests/cpython/run.py --jobs $(JOBS) $(ARGS)
+
+.PHONY: uvloop-suite uvloop-suite-one
+uvloop-suite: ## run uvloop's own tests on our loop, for each of PYTHONS
+	$(call each,uvloop-suite-one)
+uvloop-suite-one:
+	@python=$(call environment,$(PROFILE),uvloop-suite); \
+	"$$python" tests/uvloop_suite/run.py --jobs $(JOBS) $(ARGS)
 
 .PHONY: bench bench-one
 bench: ## compare with asyncio and the other loops, in a release build, for each of PYTHONS
