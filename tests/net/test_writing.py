@@ -23,7 +23,11 @@ def same_as_on_asyncio(loop, use):
             ours, theirs = connected_pair()
             transport, protocol = await which.create_connection(Recorder, sock=ours)
             found = outcome(lambda: use(transport))
-            transport.close()
+            if found.raised:
+                # asyncio 3.15 keeps what stood before the wrong one, and close() waits for ever.
+                transport.abort()
+            else:
+                transport.close()
             theirs.settimeout(0)
             await protocol.lost
             try:
