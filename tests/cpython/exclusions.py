@@ -141,6 +141,8 @@ _BASE_EVENTS: list[Rule] = [
         """
         BaseEventLoopWithSelectorTests.test_create_connection_happy_eyeballs_empty_exceptions
         BaseEventLoopWithSelectorTests.test_create_connection_transport_error_closes_sock
+        BaseEventLoopTests.test_create_connection_happy_eyeballs
+        BaseEventLoopTests.test_create_connection_happy_eyeballs_ipv4_only
         """,
         certain=False,
     ),
@@ -273,6 +275,13 @@ _TASKS: list[Rule] = [
 
 _STREAMS: list[Rule] = [
     *rules(NO_LOOP, "a mock loop", "test_runners", "RunnerTests.test_custom_factory"),
+    *rules(
+        WHITE_BOX,
+        "reads transport._ssl_protocol",
+        "test_server_context",
+        "AsyncioEventLoopSSLTests.test_gh140947",
+        since=(3, 15),
+    ),
     *rules(
         WHITE_BOX,
         "calls Server._attach() and _detach() by hand",

@@ -11,6 +11,7 @@ import weakref
 
 import pytest
 from harness.outcome import outcome
+from harness.versions import since, until
 
 
 class TestClasses:
@@ -123,11 +124,29 @@ class TestSubclasses:
         ):
             assert outcome(lambda use=use: use(promise)) == outcome(lambda use=use: use(stock))
 
+    @until(3, 15)
     def test_a_second_init_resets_it(self, loop, names):
         future = names.Future(loop=loop)
         future.set_result(1)
         future.__init__(loop=loop)
         assert not future.done()
+
+    @since(3, 15)
+    def test_a_second_init_is_refused(self, loop, names):
+        future = names.Future(loop=loop)
+        future.set_result(1)
+        with pytest.raises(RuntimeError, match=r"Future object is already initialized$"):
+            future.__init__(loop=loop)
+        assert future.result() == 1
+
+        async def work():
+            return 2
+
+        coroutine = work()
+        task = names.Task(coroutine, loop=loop)
+        with pytest.raises(RuntimeError, match=r"Task object is already initialized$"):
+            task.__init__(coroutine, loop=loop)
+        assert loop.run_until_complete(task) == 2
 
     def test_slots_and_other_bases_are_possible(self, loop, names):
         class Named:

@@ -271,3 +271,40 @@ def test_a_sync_section_of_the_running_context_is_not_entered_twice(loop, make_t
 
     variable.set("seen")
     assert loop.run_until_complete(make_task(work())) == "seen"
+
+
+@since(3, 15)
+@pytest.mark.parametrize("eager", [False, True])
+def test_what_is_no_context_is_refused(loop, names, log, eager):
+    async def work():
+        pass
+
+    coroutine = work()
+
+    async def main():
+        with pytest.raises(TypeError, match="^a contextvars.Context was expected, got str$"):
+            names.Task(coroutine, loop=loop, context="none", eager_start=eager)
+        if not eager:
+            with pytest.raises(TypeError, match="^a contextvars.Context was expected, got int$"):
+                loop.create_task(coroutine, context=1)
+
+    loop.run_until_complete(main())
+    coroutine.close()
+    assert log.messages() == []
+
+
+@since(3, 15)
+def test_an_eager_task_that_cannot_begin_is_not_reported(loop, names, log):
+    async def work():
+        pass
+
+    coroutine = work()
+    context = contextvars.copy_context()
+
+    async def main():
+        with pytest.raises(RuntimeError, match="cannot enter context"):
+            names.Task(coroutine, loop=loop, context=context, eager_start=True)
+
+    loop.run_until_complete(loop.create_task(main(), context=context))
+    coroutine.close()
+    assert log.messages() == []

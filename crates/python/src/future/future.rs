@@ -2,7 +2,7 @@
 
 use std::mem::offset_of;
 
-use pyo3::types::{PyAnyMethods, PyFrozenSet};
+use pyo3::types::{PyAnyMethods, PyFrozenSet, PyTypeMethods};
 use pyo3::{Python, intern};
 
 use super::awaiting;
@@ -17,6 +17,7 @@ use crate::py::imports;
 use crate::py::instance::Ref;
 use crate::py::object::Obj;
 use crate::py::slots::TypeBuilder;
+use crate::py::version::PY_3_15;
 
 /// A pending future of `loop_`, which is ours (`loop.create_future()`).
 ///
@@ -72,10 +73,24 @@ pub fn loop_or_current(py: Python<'_>, loop_: Option<&Obj>) -> Outcome {
     }
 }
 
+/// RuntimeError for a second `__init__`, since 3.15 (`future_init`).
+///
+/// # Errors
+/// As said.
+pub fn refuse_second_initialisation(object: &Obj, fields: &FutureData) -> Outcome<()> {
+    if !PY_3_15 || !fields.has_loop() {
+        return Ok(());
+    }
+    let class = object.bind().get_type().fully_qualified_name()?;
+    let text = format!("{class} object is already initialized");
+    Err(Raised::runtime_error(object.py(), text))
+}
+
 fn initialise(this: &Ref<FutureData>, args: Args<'_>) -> Outcome<()> {
     const SIGNATURE: Signature<1> = Signature::new("Future", ["loop"], 0, 0);
     let py = this.py();
     let [loop_] = SIGNATURE.bind(py, args)?;
+    refuse_second_initialisation(this.as_obj(), this)?;
     initialise_for(this, &loop_or_current(py, loop_)?)
 }
 

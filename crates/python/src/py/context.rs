@@ -1,6 +1,7 @@
 //! `contextvars.Context`: copying the current one and running inside one.
 #![allow(unsafe_code, reason = "PyContext_* have no safe binding")]
 
+use pyo3::types::{PyAnyMethods, PyTypeMethods};
 use pyo3::{Python, ffi};
 
 use super::errors::{Outcome, Raised};
@@ -29,6 +30,20 @@ pub fn copy(context: &Obj) -> Outcome {
     let copy = unsafe { ffi::PyContext_Copy(context.as_ptr()) };
     // SAFETY: a new reference or null with an exception.
     unsafe { Obj::from_result(copy) }
+}
+
+/// TypeError when `object` is no context.
+///
+/// # Errors
+/// As said, with the text that tasks have for it since 3.15.
+pub fn check(object: &Obj) -> Outcome<()> {
+    // SAFETY: `object` is alive.
+    if unsafe { ffi::PyContext_CheckExact(object.as_ptr()) } != 0 {
+        return Ok(());
+    }
+    let class = object.bind().get_type().name()?;
+    let text = format!("a contextvars.Context was expected, got {class}");
+    Err(Raised::type_error(object.py(), text))
 }
 
 /// Runs `body` inside `context` (`context.run`), and leaves it on every way out.

@@ -8,13 +8,14 @@ use pyo3::types::{PyAnyMethods, PyDict, PyDictMethods, PyString};
 use pyo3::{Python, intern};
 
 use super::{cancel, eager, registry, wakeup};
-use crate::future::future::{initialise_for, loop_or_current};
+use crate::future::future::{initialise_for, loop_or_current, refuse_second_initialisation};
 use crate::future::state::FutureData;
 use crate::handle::schedule::Scheduler;
 use crate::py::args::{Args, Signature};
 use crate::py::backref::BackRefOwner;
 use crate::py::call;
 use crate::py::cell::Slot;
+use crate::py::context;
 use crate::py::errors::{Outcome, Raised};
 use crate::py::freelist::FreeList;
 use crate::py::gc::Visitor;
@@ -23,7 +24,7 @@ use crate::py::instance::{Derived, Payload, Ref, TypeSlot};
 use crate::py::object::Obj;
 use crate::py::slots::TypeBuilder;
 use crate::py::snapshot::SharedContext;
-use crate::py::version::PY_3_12;
+use crate::py::version::{PY_3_12, PY_3_15};
 
 static TYPE: TypeSlot = TypeSlot::new();
 
@@ -169,6 +170,10 @@ impl Ref<TaskData> {
             return Err(Raised::type_error(py, text));
         }
         let given = context.filter(|context| !context.is_none());
+        if PY_3_15 && let Some(given) = given {
+            self.own.log_destroy_pending.set(false);
+            context::check(given)?;
+        }
         let scheduler = self.base.scheduler();
         let snapshot = scheduler.as_ref().map(|scheduler| &scheduler.snapshot);
         let context = SharedContext::new(py, given, snapshot)?;
@@ -245,6 +250,7 @@ fn initialise(this: &Ref<TaskData>, args: Args<'_>) -> Outcome<()> {
         let [coro, loop_, name, context] = SIGNATURE_3_11.bind(py, args)?;
         [coro, loop_, name, context, None]
     };
+    refuse_second_initialisation(this.as_obj(), &this.base)?;
     let loop_ = loop_or_current(py, loop_)?;
     initialise_for(&this.base, &loop_)?;
     this.own.waiter.set(None);
@@ -261,7 +267,11 @@ fn initialise(this: &Ref<TaskData>, args: Args<'_>) -> Outcome<()> {
             .bind()
             .is_truthy()?
     {
-        return eager::start(this, &loop_);
+        let started = eager::start(this, &loop_);
+        if PY_3_15 && started.is_err() {
+            this.own.log_destroy_pending.set(false);
+        }
+        return started;
     }
     wakeup::step_soon(this, None)?;
     registry::register(this)

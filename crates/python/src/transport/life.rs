@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use pyo3::intern;
-use pyo3::types::PyAnyMethods;
+use pyo3::types::{PyAnyMethods, PyDict, PyDictMethods, PyTuple};
 use reactor::{Fd, Interest};
 
 use super::endpoint::Endpoint;
@@ -20,7 +20,6 @@ use crate::handle::handle::{self, Arguments};
 use crate::handle::schedule::{Entry, Scheduler};
 use crate::py::call;
 use crate::py::cell::Slot;
-use crate::py::context;
 use crate::py::errors::{Outcome, Raised};
 use crate::py::instance::{Payload, Ref};
 use crate::py::object::Obj;
@@ -60,6 +59,7 @@ pub fn open(scheduler: &Ref<Scheduler>, opening: &Opening<'_>) -> Outcome<Ref<St
         ..StreamTransport::blank()
     };
     let this = Ref::alloc(py, fields, None)?;
+    this.context.begin(py)?;
     this.set_protocol(opening.protocol)?;
     if opening.is_tcp {
         let nodelay = this.stream()?.set_nodelay(true);
@@ -93,8 +93,14 @@ fn schedule_beginning(
     let connection_made = call::attr(opening.protocol, intern!(py, "connection_made"))?;
     let begin = call::attr(this.as_obj(), intern!(py, "_begin"))?;
     let waiter = opening.waiter.cloned().unwrap_or_else(|| Obj::none(py));
-    soon(scheduler, &connection_made, &[this.as_obj().clone()])?;
-    soon(scheduler, &begin, &[waiter])
+    let context = this.context.get();
+    soon_in(
+        scheduler,
+        context.as_ref(),
+        &connection_made,
+        &[this.as_obj().clone()],
+    )?;
+    soon_in(scheduler, context.as_ref(), &begin, &[waiter])
 }
 
 /// RuntimeError when a living transport has the descriptor (`_ensure_fd_no_transport`). `socket` is what the text names.
@@ -122,16 +128,47 @@ pub fn refuse_taken(scheduler: &Ref<Scheduler>, socket: &Obj, fd: i32) -> Outcom
 /// # Errors
 /// RuntimeError when the loop is closed.
 pub fn soon(scheduler: &Ref<Scheduler>, callback: &Obj, arguments: &[Obj]) -> Outcome<()> {
+    soon_in(scheduler, None, callback, arguments)
+}
+
+/// `loop.call_soon(callback, *arguments, context=context)`.
+///
+/// # Errors
+/// As `soon`.
+pub fn soon_in(
+    scheduler: &Ref<Scheduler>,
+    context: Option<&Obj>,
+    callback: &Obj,
+    arguments: &[Obj],
+) -> Outcome<()> {
     let py = scheduler.py();
     scheduler.check_closed(py)?;
     if scheduler.is_patched() {
-        let call_soon = call::attr(scheduler.as_obj(), intern!(py, "call_soon"))?;
-        let mut all = vec![callback.clone()];
-        all.extend_from_slice(arguments);
-        return call::call_slice(&call_soon, &all).map(drop);
+        return patched_soon(scheduler, context, callback, arguments);
     }
-    let handle = handle::make_queued(scheduler, callback, Arguments::of(arguments), None)?;
+    let handle = handle::make_queued(scheduler, callback, Arguments::of(arguments), context)?;
     scheduler.push(Entry::Handle(handle));
+    Ok(())
+}
+
+/// The loop's class or instance has a `call_soon` of its own.
+fn patched_soon(
+    scheduler: &Ref<Scheduler>,
+    context: Option<&Obj>,
+    callback: &Obj,
+    arguments: &[Obj],
+) -> Outcome<()> {
+    let py = scheduler.py();
+    let call_soon = call::attr(scheduler.as_obj(), intern!(py, "call_soon"))?;
+    let mut all = vec![callback.bind()];
+    all.extend(arguments.iter().map(Obj::bind));
+    let keywords = PyDict::new(py);
+    if let Some(context) = context {
+        keywords.set_item(intern!(py, "context"), context.bind())?;
+    }
+    call_soon
+        .bind()
+        .call(PyTuple::new(py, all)?, Some(&keywords))?;
     Ok(())
 }
 
@@ -164,7 +201,7 @@ fn start_reading(this: &Ref<StreamTransport>) -> Outcome<()> {
         return Ok(());
     }
     this.read_context
-        .set(Some(context::copy_current(this.py())?));
+        .set(Some(this.context.for_events(this.py())?));
     this.want(Interest::READABLE, true)
 }
 
@@ -260,8 +297,9 @@ fn lose_soon(this: &Ref<StreamTransport>, exception: Option<Obj>) -> Outcome<()>
         return Ok(());
     };
     let lost = call::attr(this.as_obj(), intern!(py, "_call_connection_lost"))?;
-    soon(
+    soon_in(
         &scheduler,
+        this.context.get().as_ref(),
         &lost,
         &[exception.unwrap_or_else(|| Obj::none(py))],
     )
@@ -303,6 +341,7 @@ pub fn call_connection_lost(this: &Ref<StreamTransport>, exception: &Obj) -> Out
     this.fileno.set(None);
     this.receiver.clear();
     this.protocol.set(None);
+    this.context.clear();
     this.read_context.set(None);
     this.write_context.set(None);
     let detached = detach(this);

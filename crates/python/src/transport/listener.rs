@@ -33,7 +33,7 @@ use crate::py::object::Obj;
 pub struct Listener {
     server: Slot<Ref<ServerData>>,
     socket: Slot,
-    /// The context in which the server began to serve; each connection runs in a copy of it.
+    /// What accepting runs in; each connection runs in a copy of it.
     context: Slot,
     /// The family, type and protocol of the connections.
     kind: [Slot; 3],
@@ -65,7 +65,7 @@ pub fn start(server: &Ref<ServerData>, socket: &Obj, accepts_per_event: usize) -
         kind: kind.map(|part| Slot::new(Some(part))),
         server: Slot::new(Some(server.clone())),
         socket: Slot::new(Some(socket.clone())),
-        context: Slot::new(Some(context::copy_current(py)?)),
+        context: Slot::new(Some(server.context.for_events(py)?)),
         listener: net::Listener::new(Fd::new(fd)),
         accepts_per_event,
     };

@@ -16,6 +16,7 @@ pub mod endpoint;
 pub mod extra_info;
 pub mod flow_control;
 pub mod life;
+pub mod lifelong;
 pub mod link;
 pub mod listener;
 pub mod loan;

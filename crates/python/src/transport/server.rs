@@ -11,6 +11,7 @@ use pyo3::types::{PyAnyMethods, PyList, PyListMethods, PyTuple};
 use pyo3::{Python, intern};
 use reactor::Token;
 
+use super::lifelong::LifelongContext;
 use super::link::Link;
 use super::state::StreamTransport;
 use super::tls::terms::ServerTerms;
@@ -63,6 +64,8 @@ pub struct ServerData {
     tokens: RefCell<Vec<Token>>,
     /// The open connections. Limit: the process's descriptors.
     clients: RefCell<HashMap<*const Link<StreamTransport>, Weak<Link<StreamTransport>>>>,
+    /// What connections are accepted in; each gets a copy.
+    pub(super) context: LifelongContext,
     stage: Cell<Stage>,
 }
 
@@ -81,6 +84,7 @@ impl Payload for ServerData {
             forever: Slot::default(),
             tokens: RefCell::default(),
             clients: RefCell::default(),
+            context: LifelongContext::default(),
             stage: Cell::new(Stage::Closed),
         }
     }
@@ -94,6 +98,7 @@ impl Payload for ServerData {
         visitor.slot(&self.socket_file);
         visitor.slot(&self.waiters);
         visitor.slot(&self.forever);
+        self.context.visit(visitor);
     }
 
     fn clear(&self) {
@@ -102,6 +107,7 @@ impl Payload for ServerData {
         self.terms.clear();
         self.waiters.set(None);
         self.forever.set(None);
+        self.context.clear();
         self.scheduler.set(None);
     }
 }
@@ -214,6 +220,7 @@ fn initialise(this: &Ref<ServerData>, args: Args<'_>) -> Outcome<()> {
     this.terms
         .set(ssl_context, ssl_handshake_timeout, ssl_shutdown_timeout);
     this.waiters.set(Some(Obj::from(PyList::empty(py))));
+    this.context.begin(py)?;
     this.stage.set(Stage::Bound);
     Ok(())
 }

@@ -20,6 +20,7 @@ use super::deliver::{self, Receiver};
 use super::endpoint::Endpoint;
 use super::extra_info::ExtraInfo;
 use super::life;
+use super::lifelong::LifelongContext;
 use super::link::{self, Link};
 use super::loan::Loan;
 use super::server::ServerData;
@@ -72,9 +73,11 @@ pub struct StreamTransport {
     pub(super) outgoing: Outgoing,
     pub(super) extra: ExtraInfo,
     pub(super) loan: Loan,
-    /// What `data_received` and its like run in: the context in which reading was begun.
+    /// What all of the protocol's methods run in, since 3.15.
+    pub(super) context: LifelongContext,
+    /// What `data_received` and its like run in: before 3.15 the context in which reading was begun.
     pub(super) read_context: Slot,
-    /// What `resume_writing` runs in: the context of the write that found no room.
+    /// What `resume_writing` runs in: before 3.15 the context of the write that found no room.
     pub(super) write_context: Slot,
     pub(super) link: OnceCell<Weak<Link<Self>>>,
     pub(super) fd: Cell<i32>,
@@ -99,6 +102,7 @@ impl Payload for StreamTransport {
             outgoing: Outgoing::default(),
             extra: ExtraInfo::default(),
             loan: Loan::default(),
+            context: LifelongContext::default(),
             read_context: Slot::default(),
             write_context: Slot::default(),
             link: OnceCell::new(),
@@ -119,6 +123,7 @@ impl Payload for StreamTransport {
         self.receiver.visit(visitor);
         self.extra.visit(visitor);
         self.loan.visit(visitor);
+        self.context.visit(visitor);
         visitor.slot(&self.read_context);
         visitor.slot(&self.write_context);
     }
@@ -128,6 +133,7 @@ impl Payload for StreamTransport {
         self.protocol.set(None);
         self.extra.clear();
         self.loan.clear();
+        self.context.clear();
         self.read_context.set(None);
         self.write_context.set(None);
         self.server.set(None);
@@ -202,6 +208,11 @@ impl StreamTransport {
     #[inline]
     pub fn life(&self) -> Life {
         self.life.get()
+    }
+
+    /// Whether the user does not want to be read to.
+    pub fn is_paused(&self) -> bool {
+        self.reading.get() == Reading::Paused
     }
 
     /// `transport.is_reading()`

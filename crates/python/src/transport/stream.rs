@@ -325,6 +325,11 @@ fn attributes(builder: TypeBuilder<StreamTransport>) -> TypeBuilder<StreamTransp
             Ok(Obj::bool(this.py(), this.outgoing.is_ended()))
         })
         .getter(
+            c"_paused",
+            c"Whether pause_reading() was called last.",
+            |this| Ok(Obj::bool(this.py(), this.is_paused())),
+        )
+        .getter(
             c"_protocol_paused",
             c"Whether pause_writing() was called last.",
             |this| Ok(Obj::bool(this.py(), this.outgoing.is_paused())),

@@ -20,7 +20,6 @@ use super::state::{Life, StreamTransport};
 use super::{life, loan, report};
 use crate::py::bytes::{Segment, with_bytes};
 use crate::py::call;
-use crate::py::context;
 use crate::py::errors::{Outcome, Raised};
 use crate::py::imports;
 use crate::py::instance::Ref;
@@ -347,7 +346,7 @@ fn send_while_taken(this: &Ref<StreamTransport>) -> Outcome<bool> {
 fn block(this: &Ref<StreamTransport>) -> Outcome<()> {
     this.outgoing.output.set(Output::Blocked);
     this.write_context
-        .set(Some(context::copy_current(this.py())?));
+        .set(Some(this.context.for_events(this.py())?));
     this.want(Interest::WRITABLE, true)
 }
 
