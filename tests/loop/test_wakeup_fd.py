@@ -116,6 +116,14 @@ class TestSomebodyElse:
         signal.set_wakeup_fd(-1)
         made[0].close()
 
+    def test_that_leaves_a_closed_descriptor_behind_does_not_fail_the_run(self, loop, theirs):
+        def come_and_go():
+            Theirs().close()
+
+        loop.call_soon(come_and_go)
+        run_briefly(loop)
+        assert theirs.is_installed()
+
     def test_that_comes_over_a_loop_with_handlers_has_it_back_after_its_run(self, loop):
         loop.add_signal_handler(signal.SIGUSR1, loop.stop)
         over = Theirs()

@@ -294,9 +294,7 @@ async def test_a_name_that_is_not_asked_for(loop):
     context = client_context()
     context.check_hostname = False
     async with serving(loop, Echo) as address:
-        transport, protocol = await connected(
-            loop, address, context, server_hostname="example.org"
-        )
+        transport, protocol = await connected(loop, address, context, server_hostname="example.org")
         await close(transport, protocol)
 
 

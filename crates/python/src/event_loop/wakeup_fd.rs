@@ -197,8 +197,11 @@ fn put_back(this: &Ref<EventLoopData>, target: WakeupFd) -> Outcome<()> {
             set(py, -1, true)?
         }
     };
-    if Some(found) != this.own.wakeup.own_fd() {
-        set(py, found, true)?;
+    if Some(found) != this.own.wakeup.own_fd()
+        && let Err(raised) = set(py, found, true)
+    {
+        // It was closed without being taken back: nobody can have the place.
+        drop(raised.take(py));
     }
     Ok(())
 }
