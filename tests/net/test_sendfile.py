@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import io
 import os
 import socket
 import sys
 import tempfile
+import weakref
 from collections.abc import Iterator
 from typing import IO, Any
 
 import pytest
+from harness.peers import connected_pair
 from harness.protocols import Echo, Recorder
 
 PATTERN = bytes(range(251))
@@ -358,6 +361,32 @@ class TestAConnectionThatEndsMeanwhile:
             assert other.tell() == 3
         transport.close()
         assert b"secret" not in await reading
+
+
+@pytest.mark.only("asyncioxide")
+@pytest.mark.filterwarnings("ignore:unclosed")
+def test_what_a_closed_loop_leaves_behind_is_collected(loop_factory, big_file, log):
+    loop = loop_factory()
+    near, far = connected_pair(buffer_bytes=SMALL_BUFFER)
+
+    async def main():
+        transport, _ = await loop.create_connection(asyncio.Protocol, sock=near)
+        transport.task = loop.create_task(loop.sendfile(transport, big_file))
+        await turns(3)
+        return weakref.ref(transport), weakref.ref(transport.task)
+
+    made = loop.run_until_complete(main())
+    loop.close()
+    del near
+    gc.collect()
+    assert [each() for each in made] == [None, None]
+    assert 0 < big_file.tell() < len(BIG)
+    far.settimeout(10)
+    received = bytearray()
+    while chunk := far.recv(1 << 20):
+        received += chunk
+    far.close()
+    assert received == BIG[: big_file.tell()]
 
 
 class TestByReadingAndWriting:
