@@ -435,6 +435,3 @@ class EventLoop:
         ssl_handshake_timeout: float | None = None,
         ssl_shutdown_timeout: float | None = None,
     ) -> asyncio.Transport | None: ...
-
-    # Not implemented: each raises NotImplementedError.
-    def create_datagram_endpoint(self, *args: Any, **kwargs: Any) -> NoReturn: ...

@@ -2,8 +2,9 @@
 
 What is cold and needs no speed is not written twice: the default exception handler, the
 shutdown of executors and asynchronous generators, the look-up of names, `sock_sendfile`, in which
-the kernel does the work, and what checks and logs the arguments of pipes and processes are the
-methods of the running Python's own loop. They work on the attributes of ours.
+the kernel does the work, `create_datagram_endpoint` before a transport of ours takes the socket,
+and what checks and logs the arguments of pipes and processes are the methods of the running
+Python's own loop. They work on the attributes of ours.
 """
 
 import asyncio
@@ -43,6 +44,19 @@ class EventLoop(_asyncioxide.EventLoop, asyncio.AbstractEventLoop):
     if TYPE_CHECKING:
 
         def call_exception_handler(self, context: dict[str, Any]) -> None: ...
+        async def create_datagram_endpoint(  # type: ignore[override]
+            self,
+            protocol_factory: Callable[[], _ProtocolT],
+            local_addr: tuple[str, int] | str | None = None,
+            remote_addr: tuple[str, int] | str | None = None,
+            *,
+            family: int = 0,
+            proto: int = 0,
+            flags: int = 0,
+            reuse_port: bool | None = None,
+            allow_broadcast: bool | None = None,
+            sock: socket | None = None,
+        ) -> tuple[asyncio.DatagramTransport, _ProtocolT]: ...
         def default_exception_handler(self, context: dict[str, Any]) -> None: ...
         async def getaddrinfo(
             self,
@@ -125,6 +139,7 @@ class EventLoop(_asyncioxide.EventLoop, asyncio.AbstractEventLoop):
         call_exception_handler = _BASE.call_exception_handler
         connect_read_pipe = _BASE.connect_read_pipe
         connect_write_pipe = _BASE.connect_write_pipe
+        create_datagram_endpoint = _BASE.create_datagram_endpoint
         default_exception_handler = _BASE.default_exception_handler
         getaddrinfo = _BASE.getaddrinfo
         getnameinfo = _BASE.getnameinfo
@@ -139,6 +154,7 @@ class EventLoop(_asyncioxide.EventLoop, asyncio.AbstractEventLoop):
     _asyncgen_firstiter_hook = _BASE._asyncgen_firstiter_hook
     _check_sendfile_params = _BASE._check_sendfile_params
     _do_shutdown = _BASE._do_shutdown
+    _ensure_resolved = _BASE._ensure_resolved
     _getaddrinfo_debug = _BASE._getaddrinfo_debug
     _log_subprocess = _BASE._log_subprocess
     _make_subprocess_transport = _process._make_subprocess_transport

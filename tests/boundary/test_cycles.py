@@ -304,6 +304,45 @@ class TestTransports:
         assert [ref() for ref in alive] == [None, None]
         peer.close()
 
+    async def test_a_datagram_endpoint_that_is_paused_and_forgotten(self, loop):
+        transport, protocol = await loop.create_datagram_endpoint(Proto, ("127.0.0.1", 0))
+        transport.pause_reading()
+        alive = weakref.ref(protocol)
+        del transport, protocol
+        await asyncio.sleep(0)
+        assert unclosed_at_collection() == {"<socket", "transport"}
+        assert alive() is None
+
+    async def test_a_datagram_endpoint_that_is_closed(self, loop):
+        transport, protocol = await loop.create_datagram_endpoint(Proto, ("127.0.0.1", 0))
+        transport.own = transport
+        transport.close()
+        await asyncio.sleep(0)
+        alive = [weakref.ref(protocol), weakref.ref(transport)]
+        del transport, protocol
+        gc.collect()
+        assert [ref() for ref in alive] == [None, None]
+
+    def test_the_addresses_of_queued_datagrams(self, names, tmp_path):
+        class Path(str):
+            pass
+
+        loop = names.new_event_loop()
+        address = Path(tmp_path / "s")
+        address.loop = loop
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as peer:
+            peer.bind(address)
+            transport, protocol = loop.run_until_complete(
+                loop.create_datagram_endpoint(Proto, family=socket.AF_UNIX)
+            )
+            while transport.get_write_buffer_size() == 0:
+                transport.sendto(bytes(4096), address)
+            alive = [weakref.ref(transport), weakref.ref(loop)]
+            del loop, transport, protocol, address
+            assert unclosed_at_collection() == {"event loop", "<socket", "transport"}
+            gc.collect()
+            assert [ref() for ref in alive] == [None, None]
+
     async def test_a_server_that_was_closed(self, loop):
         server = await loop.create_server(Proto, "127.0.0.1", 0)
         server.own = server

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from conformance.rules import Rule, needs
 
-UDP = "UDP"
 CALL_GRAPH = "the call graph of tasks and futures"
 
 GRAPH_TESTS = (
@@ -24,19 +23,7 @@ GRAPH_TESTS = (
 )
 
 
-_BASE_EVENTS: list[Rule] = [
-    *needs(
-        UDP, "test_base_events", "BaseEventLoopWithSelectorTests.test_create_datagram_endpoint_*"
-    ),
-]
-
-_EVENTS: list[Rule] = [
-    *needs(UDP, "test_events", "EPollEventLoopTests.test_create_datagram_endpoint*"),
-    *needs(UDP, "test_events", "EPollEventLoopTests.test_datagram_*", certain=False),
-]
-
-_REST: list[Rule] = [
-    *needs(UDP, "test_sendfile", "EPollEventLoopTests.test_sendfile_not_supported"),
+TESTS: list[Rule] = [
     *needs(
         CALL_GRAPH,
         "test_graph",
@@ -44,5 +31,3 @@ _REST: list[Rule] = [
         since=(3, 14),
     ),
 ]
-
-TESTS: list[Rule] = [*_BASE_EVENTS, *_EVENTS, *_REST]

@@ -7,6 +7,7 @@ import socket
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 # A peer that waits longer than this waits for something that will not come.
 PATIENCE_S = 40.0
@@ -99,3 +100,8 @@ def unused_port() -> int:
         sock.bind(("127.0.0.1", 0))
         port: int = sock.getsockname()[1]
     return port
+
+
+def sockname(transport: asyncio.BaseTransport) -> Any:
+    """The address of a transport's socket."""
+    return transport.get_extra_info("sockname")

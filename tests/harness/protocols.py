@@ -6,14 +6,13 @@ import asyncio
 from typing import Any
 
 
-class Recorder(asyncio.Protocol):
-    """Notes every call; `received` holds the bytes."""
+class _Notes:
+    """Notes every call, and lets a test wait for one."""
 
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()
         self.transport: Any = None
         self.calls: list[str] = []
-        self.received = bytearray()
         self.made: asyncio.Future[None] = self.loop.create_future()
         self.lost: asyncio.Future[Exception | None] = self.loop.create_future()
         self._waiters: list[tuple[Any, asyncio.Future[None]]] = []
@@ -22,15 +21,6 @@ class Recorder(asyncio.Protocol):
         self.transport = transport
         self._note("connection_made")
         self.made.set_result(None)
-
-    def data_received(self, data: bytes) -> None:
-        assert type(data) is bytes
-        self.received += data
-        self._note("data_received")
-
-    def eof_received(self) -> bool | None:
-        self._note("eof_received")
-        return None
 
     def pause_writing(self) -> None:
         self._note("pause_writing")
@@ -59,9 +49,64 @@ class Recorder(asyncio.Protocol):
     async def called(self, call: str, times: int = 1) -> None:
         await self.until(lambda: self.calls.count(call) >= times)
 
+
+class Recorder(_Notes, asyncio.Protocol):
+    """Notes every call; `received` holds the bytes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.received = bytearray()
+
+    def data_received(self, data: bytes) -> None:
+        assert type(data) is bytes
+        self.received += data
+        self._note("data_received")
+
+    def eof_received(self) -> bool | None:
+        self._note("eof_received")
+        return None
+
     async def has_received(self, count: int) -> bytes:
         await self.until(lambda: len(self.received) >= count)
         return bytes(self.received)
+
+
+class DatagramRecorder(_Notes, asyncio.DatagramProtocol):
+    """Notes every call; `received` holds datagrams with their senders, `errors` what went wrong."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.received: list[tuple[bytes, Any]] = []
+        self.errors: list[Exception] = []
+
+    def datagram_received(self, data: bytes, addr: Any) -> None:
+        assert type(data) is bytes
+        self.received.append((data, addr))
+        self._note("datagram_received")
+
+    def error_received(self, exc: Exception) -> None:
+        self.errors.append(exc)
+        self._note("error_received")
+
+    async def has_received(self, count: int) -> list[bytes]:
+        await self.until(lambda: len(self.received) >= count)
+        return [data for data, _ in self.received]
+
+    async def has_failed(self, count: int = 1) -> list[Exception]:
+        await self.until(lambda: len(self.errors) >= count)
+        return self.errors
+
+
+class DatagramEcho(asyncio.DatagramProtocol):
+    """Sends back what it gets."""
+
+    transport: Any = None
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+
+    def datagram_received(self, data: bytes, addr: Any) -> None:
+        self.transport.sendto(data, addr)
 
 
 class KeepsOpen(Recorder):

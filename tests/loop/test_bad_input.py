@@ -16,7 +16,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from harness.not_yet import NOT_YET
 from harness.outcome import Outcome, outcome
 
 Call = Callable[[Any], Any]
@@ -336,14 +335,12 @@ def test_create_task_on_a_closed_loop_does_not_run_the_coroutine(loop):
     made.close()
 
 
-def test_signatures_are_asyncios(loop, names):
+def test_signatures_are_asyncios(loop):
     stock = asyncio.new_event_loop()
     different = []
     for name in dir(asyncio.AbstractEventLoop):
         method = getattr(loop, name)
         if name.startswith("_") or not callable(method):
-            continue
-        if name in NOT_YET and not names.is_stock:
             continue
         if name == "create_task" and sys.version_info >= (3, 14):
             # asyncio hands its keywords on unseen, and so shows none of them.

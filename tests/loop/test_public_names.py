@@ -87,3 +87,16 @@ def test_importing_it_changes_nothing_in_asyncio(loop_kind):
     """
     child = run_child("asyncio", program)
     assert (child.stdout.strip(), child.stderr) == ("[]", "")
+
+
+@pytest.mark.only("asyncioxide")
+def test_every_method_of_asyncios_loop_is_there(loop):
+    names = [name for name in dir(asyncio.SelectorEventLoop) if not name.startswith("_")]
+    missing = [
+        name
+        for name in names
+        if getattr(type(loop), name, None) is getattr(asyncio.AbstractEventLoop, name, None)
+        and getattr(asyncio.SelectorEventLoop, name)
+        is not getattr(asyncio.AbstractEventLoop, name, None)
+    ]
+    assert missing == []

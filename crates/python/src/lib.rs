@@ -45,6 +45,7 @@ fn build(module: &Bound<'_, PyModule>) -> Result<(), Raised> {
     task::wakeup::build(py)?;
     future::coroutine::build(py)?;
     transport::stream::build(py)?;
+    transport::datagram::methods::build(py)?;
     transport::child::build(py)?;
     transport::pipe_read::build(py)?;
     transport::pipe_write::build(py)?;

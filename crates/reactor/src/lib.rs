@@ -13,7 +13,7 @@
 //! | [`queue`] | [`Ready`] (the loop's own FIFO), [`Remote`] (from other threads into the loop) |
 //! | [`buf`] | [`WriteQueue`], [`ReadBuffer`] |
 //! | [`flow`] | [`Flow`]: the high and low water marks of a transport |
-//! | [`net`] | [`Stream`], [`Listener`], [`Pipe`], literal addresses, happy eyeballs |
+//! | [`net`] | [`Stream`], [`Listener`], [`Datagram`], [`Pipe`], literal addresses, happy eyeballs |
 //! | [`process`] | [`Child`], a child process and its end |
 //! | [`tls`] | [`tls::Session`]: a TLS connection between two buffers |
 //! | [`driver`] | [`Driver`]: one turn of the loop, made of the parts above |
@@ -39,7 +39,10 @@ pub mod tls;
 pub use buf::{ReadBuffer, WriteQueue};
 pub use driver::{Driver, PollBudget, Wait};
 pub use flow::{BadLimits, Flow, Pause, Resume};
-pub use net::{Accepted, Connect, Family, Listener, Pipe, PipeKind, Received, Sent, Stream};
+pub use net::{
+    Accepted, Arrived, Connect, Datagram, Departed, Family, Listener, Pipe, PipeKind, Received,
+    Sent, Stream,
+};
 pub use poll::{Event, Events, Interest, Poller, Sources, Token, Waker};
 pub use process::{Child, Exit};
 pub use queue::{Ready, Remote};

@@ -5,10 +5,10 @@ mod callbacks;
 mod children;
 mod connect;
 mod connection;
+mod datagram;
 mod debug;
 mod executor;
 mod lifecycle;
-mod not_yet;
 mod pipes;
 mod resolve;
 mod sendfile;
@@ -54,11 +54,11 @@ pub fn build(py: Python<'_>) -> Outcome {
     let builder = executor::methods(builder);
     let builder = connect::methods(builder);
     let builder = serve::methods(builder);
+    let builder = datagram::methods(builder);
     let builder = unix::methods(builder);
     let builder = accepted::methods(builder);
     let builder = pipes::methods(builder);
     let builder = children::methods(builder);
     let builder = start_tls::methods(builder);
-    let builder = not_yet::methods(builder);
     debug::methods(builder).build(py)
 }

@@ -12,12 +12,12 @@ use pyo3::exceptions::{PyAttributeError, PyConnectionError, PyOSError};
 use pyo3::types::{PyAnyMethods, PyInt};
 use pyo3::{Python, intern};
 
-use super::waiting::{check_socket, unless_blocked};
+use super::waiting::check_socket;
 use crate::event_loop::core::EventLoopData;
 use crate::future::coroutine::{self, Co, Kept, KeptRef};
 use crate::py::args::{Args, Signature};
 use crate::py::call;
-use crate::py::errors::{Outcome, Raised, set_aside};
+use crate::py::errors::{Outcome, Raised, set_aside, unless_blocked};
 use crate::py::imports;
 use crate::py::instance::Ref;
 use crate::py::object::Obj;

@@ -6,13 +6,13 @@ use pyo3::types::{PyAnyMethods, PyTuple, PyTupleMethods};
 use pyo3::{Python, intern};
 
 use super::resolve::{Hints, resolve};
-use super::waiting::{Waiting, check_socket, unless_blocked};
+use super::waiting::{Waiting, check_socket};
 use super::watch::Side;
 use crate::event_loop::core::EventLoopData;
 use crate::future::coroutine::{self, Co, Kept, KeptRef};
 use crate::py::args::{Args, Signature};
 use crate::py::call;
-use crate::py::errors::{Outcome, Raised};
+use crate::py::errors::{Outcome, Raised, unless_blocked};
 use crate::py::imports;
 use crate::py::instance::Ref;
 use crate::py::object::Obj;

@@ -8,13 +8,13 @@ use std::cell::Cell;
 use pyo3::types::{PyAnyMethods, PyInt, PyMemoryView, PySlice, PyTuple, PyTupleMethods};
 use pyo3::{Bound, intern};
 
-use super::waiting::{Waiting, check_socket, unless_blocked};
+use super::waiting::{Waiting, check_socket};
 use super::watch::Side;
 use crate::event_loop::core::EventLoopData;
 use crate::future::coroutine::{self, Co, Kept, KeptRef};
 use crate::py::args::{Args, Signature};
 use crate::py::call;
-use crate::py::errors::Outcome;
+use crate::py::errors::{Outcome, unless_blocked};
 use crate::py::instance::Ref;
 use crate::py::object::Obj;
 use crate::py::slots::TypeBuilder;

@@ -1,8 +1,7 @@
 //! `Waiting`: a coroutine of the loop's own waits for a socket that the caller made and keeps.
 
-use pyo3::exceptions::{PyBlockingIOError, PyInterruptedError};
+use pyo3::intern;
 use pyo3::types::PyAnyMethods;
-use pyo3::{Python, intern};
 
 use super::watch::{self, Side};
 use crate::event_loop::core::EventLoopData;
@@ -95,23 +94,6 @@ fn complete(future: &Ref<FutureData>, attempt: Outcome<Option<Obj>>) -> Outcome<
             future.set_exception(future.as_obj(), &exception)
         }
     }
-}
-
-/// What an operation on a socket gave; none when the socket is not ready for it.
-///
-/// # Errors
-/// What it raised, except BlockingIOError and InterruptedError.
-pub fn unless_blocked(py: Python<'_>, operation: Outcome) -> Outcome<Option<Obj>> {
-    let raised = match operation {
-        Ok(value) => return Ok(Some(value)),
-        Err(raised) => raised,
-    };
-    let exception = raised.take(py);
-    let bound = exception.bind();
-    if bound.is_instance_of::<PyBlockingIOError>() || bound.is_instance_of::<PyInterruptedError>() {
-        return Ok(None);
-    }
-    Err(Raised::raise(exception))
 }
 
 /// What all `sock_*` methods ask of a socket first.

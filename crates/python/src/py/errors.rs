@@ -7,7 +7,10 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use pyo3::exceptions::{PyOSError, PyRuntimeError, PySystemError, PyTypeError, PyValueError};
+use pyo3::exceptions::{
+    PyBlockingIOError, PyInterruptedError, PyOSError, PyRuntimeError, PySystemError, PyTypeError,
+    PyValueError,
+};
 use pyo3::prelude::*;
 
 use super::indicator;
@@ -167,4 +170,21 @@ pub fn leaves_the_loop(exception: &Obj) -> bool {
     let bound = exception.bind();
     bound.is_instance_of::<pyo3::exceptions::PyKeyboardInterrupt>()
         || bound.is_instance_of::<pyo3::exceptions::PySystemExit>()
+}
+
+/// What an operation on a socket gave; none when the socket is not ready for it.
+///
+/// # Errors
+/// What it raised, except BlockingIOError and InterruptedError.
+pub fn unless_blocked(py: Python<'_>, operation: Outcome) -> Outcome<Option<Obj>> {
+    let raised = match operation {
+        Ok(value) => return Ok(Some(value)),
+        Err(raised) => raised,
+    };
+    let exception = raised.take(py);
+    let bound = exception.bind();
+    if bound.is_instance_of::<PyBlockingIOError>() || bound.is_instance_of::<PyInterruptedError>() {
+        return Ok(None);
+    }
+    Err(Raised::raise(exception))
 }

@@ -1,6 +1,6 @@
 //! Address infos as `getaddrinfo` gives them, and the errors that speak of addresses.
 
-use std::net::SocketAddr;
+use std::net::{Ipv6Addr, SocketAddr};
 
 use pyo3::types::{PyAnyMethods, PyStringMethods, PyTuple, PyTupleMethods};
 use pyo3::{IntoPyObject, Python, intern};
@@ -39,16 +39,28 @@ pub fn parts(info: &Obj) -> Outcome<[Obj; 5]> {
 /// # Errors
 /// `MemoryError`.
 pub fn of(py: Python<'_>, address: SocketAddr) -> Outcome {
-    let host = address.ip().to_string();
     let port = address.port();
     Ok(Obj::from(match address {
-        SocketAddr::V4(_) => (host, port).into_pyobject(py)?,
+        SocketAddr::V4(v4) => (v4.ip().to_string(), port).into_pyobject(py)?,
         SocketAddr::V6(v6) => {
             // The kernel's byte order, as it stands in the address.
             let flow = u32::from_be(v6.flowinfo());
-            (host, port, flow, v6.scope_id()).into_pyobject(py)?
+            (text_of(py, *v6.ip())?, port, flow, v6.scope_id()).into_pyobject(py)?
         }
     }))
+}
+
+/// What inet_ntop(3) makes of an address. The C library alone knows how it writes those that hold an IPv4 address and are
+/// not mapped ones (`::192.0.2.1`).
+fn text_of(py: Python<'_>, ip: Ipv6Addr) -> Outcome<String> {
+    let holds_v4 = matches!(ip.segments(), [0, 0, 0, 0, 0, 0, high, _] if high != 0);
+    if !holds_v4 {
+        return Ok(ip.to_string());
+    }
+    let module = imports::socket(py).bind();
+    let family = module.getattr(intern!(py, "AF_INET6"))?;
+    let text = module.call_method1(intern!(py, "inet_ntop"), (family, ip.octets()))?;
+    Ok(text.extract()?)
 }
 
 /// The module `socket` as asyncio's own loop finds it.

@@ -17,7 +17,7 @@ use crate::future::state::FutureData;
 use crate::handle::schedule::{Entry, Scheduler, Source};
 use crate::py::call;
 use crate::py::cell::Slot;
-use crate::py::errors::{Outcome, Raised};
+use crate::py::errors::{Outcome, unless_blocked};
 use crate::py::gc::Visitor;
 use crate::py::instance::Ref;
 use crate::py::object::Obj;
@@ -115,9 +115,9 @@ pub fn begin(
     index: usize,
 ) -> Outcome<Option<Registration>> {
     let py = socket.py();
-    match call::method(socket, intern!(py, "connect"), [address]) {
-        Ok(_) => return Ok(None),
-        Err(raised) => is_under_way(py, raised)?,
+    let connected = call::method(socket, intern!(py, "connect"), [address]);
+    if unless_blocked(py, connected)?.is_some() {
+        return Ok(None);
     }
     let fileno = call::method(socket, intern!(py, "fileno"), [])?;
     let fd: i32 = fileno.bind().extract()?;
@@ -146,16 +146,4 @@ pub fn failure(py: Python<'_>, error: &io::Error, address: &Obj) -> Outcome {
     let errno = error.raw_os_error().unwrap_or(0);
     let error = pyo3::exceptions::PyOSError::new_err((errno, text));
     Ok(Obj::from(error.into_value(py).into_bound(py)))
-}
-
-/// Lets BlockingIOError and InterruptedError pass: the connection is being made.
-fn is_under_way(py: Python<'_>, raised: Raised) -> Outcome<()> {
-    let exception = raised.take(py);
-    let bound = exception.bind();
-    if bound.is_instance_of::<pyo3::exceptions::PyBlockingIOError>()
-        || bound.is_instance_of::<pyo3::exceptions::PyInterruptedError>()
-    {
-        return Ok(());
-    }
-    Err(Raised::raise(exception))
 }

@@ -66,6 +66,19 @@ impl ExtraInfo {
         Ok(dict)
     }
 
+    /// `get_extra_info(name, default)`
+    ///
+    /// # Errors
+    /// TypeError for a name that cannot be hashed.
+    pub fn look_up(&self, py: Python<'_>, name: Option<&Obj>, default: Option<&Obj>) -> Outcome {
+        let none = Obj::none(py);
+        call::method(
+            &self.dict(py)?,
+            intern!(py, "get"),
+            [name.unwrap_or(&none), default.unwrap_or(&none)],
+        )
+    }
+
     /// Puts another dict in its place.
     pub fn set_dict(&self, dict: Option<&Obj>) {
         self.dict.set(dict.cloned());

@@ -75,7 +75,15 @@ pub fn open(scheduler: &Ref<Scheduler>, opening: &Opening<'_>) -> Outcome<Ref<St
         this.server.set(Some(server.clone()));
         server::attach(server, &link);
     }
-    if let Err(raised) = schedule_beginning(&this, scheduler, opening) {
+    let waiter = opening.waiter.cloned().unwrap_or_else(|| Obj::none(py));
+    let context = this.context.get();
+    let begun = schedule_beginning(
+        this.as_obj(),
+        scheduler,
+        context.as_ref(),
+        (opening.protocol, &waiter),
+    );
+    if let Err(raised) = begun {
         let exception = raised.take(py);
         this.deregister();
         return Err(Raised::raise(exception));
@@ -84,23 +92,25 @@ pub fn open(scheduler: &Ref<Scheduler>, opening: &Opening<'_>) -> Outcome<Ref<St
 }
 
 /// The protocol is told first, then reading begins, then the waiter is woken: three steps of one turn, as in asyncio.
-fn schedule_beginning(
-    this: &Ref<StreamTransport>,
+///
+/// # Errors
+/// AttributeError for what is no protocol; RuntimeError when the loop is closed.
+pub(super) fn schedule_beginning(
+    this: &Obj,
     scheduler: &Ref<Scheduler>,
-    opening: &Opening<'_>,
+    context: Option<&Obj>,
+    (protocol, waiter): (&Obj, &Obj),
 ) -> Outcome<()> {
     let py = this.py();
-    let connection_made = call::attr(opening.protocol, intern!(py, "connection_made"))?;
-    let begin = call::attr(this.as_obj(), intern!(py, "_begin"))?;
-    let waiter = opening.waiter.cloned().unwrap_or_else(|| Obj::none(py));
-    let context = this.context.get();
+    let connection_made = call::attr(protocol, intern!(py, "connection_made"))?;
+    let begin = call::attr(this, intern!(py, "_begin"))?;
     soon_in(
         scheduler,
-        context.as_ref(),
+        context,
         &connection_made,
-        &[this.as_obj().clone()],
+        std::slice::from_ref(this),
     )?;
-    soon_in(scheduler, context.as_ref(), &begin, &[waiter])
+    soon_in(scheduler, context, &begin, std::slice::from_ref(waiter))
 }
 
 /// RuntimeError when a living transport has the descriptor (`_ensure_fd_no_transport`). `socket` is what the text names.
@@ -177,12 +187,21 @@ fn patched_soon(
 /// # Errors
 /// OSError of epoll_ctl(2).
 pub fn begin(this: &Ref<StreamTransport>, waiter: &Obj) -> Outcome<()> {
-    let py = this.py();
     // A protocol that does not want to be read to yet has paused in `connection_made`: then nothing holds the transport.
     let begun = start_reading(this).and_then(|()| this.settle());
+    tell_waiter(waiter, begun)
+}
+
+/// Wakes whoever waits for the connection, if there is one (`futures._set_result_unless_cancelled`), also when reading
+/// could not begin.
+///
+/// # Errors
+/// What `begun` says.
+pub(super) fn tell_waiter(waiter: &Obj, begun: Outcome<()>) -> Outcome<()> {
     if waiter.is_none() {
         return begun;
     }
+    let py = waiter.py();
     let failure = begun.err().map(|raised| raised.take(py));
     if let Some(future) = waiter.downcast::<FutureData>()
         && !future.is_done()
@@ -321,23 +340,13 @@ pub fn lose_now(this: &Ref<StreamTransport>) -> Outcome<()> {
 /// What `connection_lost` raises, or `socket.close()`.
 pub fn call_connection_lost(this: &Ref<StreamTransport>, exception: &Obj) -> Outcome<()> {
     let py = this.py();
-    let told = match this.protocol.get() {
-        Some(protocol) => call::method(&protocol, intern!(py, "connection_lost"), [exception]),
-        None => Ok(Obj::none(py)),
-    };
-    let raised = told.err().map(|raised| raised.take(py));
-    this.deregister();
-    let count = match this.life() {
-        Life::Lost(count) | Life::Closed(count) => count,
-        Life::Open | Life::Closing => 1,
-    };
-    this.life.set(Life::Closed(count));
-    this.outgoing.clear();
-    let closed = match this.socket.take() {
-        Some(socket) => call::method(&socket, intern!(py, "close"), []).map(drop),
-        None => Ok(()),
-    };
-    let raised = raised.or_else(|| closed.err().map(|raised| raised.take(py)));
+    let raised = tell_and_close(this.protocol.get(), exception, || {
+        this.deregister();
+        this.life
+            .set(Life::Closed(this.life().lost_writes().max(1)));
+        this.outgoing.clear();
+        this.socket.take()
+    });
     this.fileno.set(None);
     this.receiver.clear();
     this.protocol.set(None);
@@ -354,6 +363,25 @@ pub fn call_connection_lost(this: &Ref<StreamTransport>, exception: &Obj) -> Out
         Some(exception) => Err(Raised::raise(exception)),
         None => detached,
     }
+}
+
+/// Tells the protocol, then closes the socket that `leave` hands out, whatever the protocol raises; what was raised.
+pub(super) fn tell_and_close(
+    protocol: Option<Obj>,
+    exception: &Obj,
+    leave: impl FnOnce() -> Option<Obj>,
+) -> Option<Obj> {
+    let py = exception.py();
+    let told = match protocol {
+        Some(protocol) => call::method(&protocol, intern!(py, "connection_lost"), [exception]),
+        None => Ok(Obj::none(py)),
+    };
+    let raised = told.err().map(|raised| raised.take(py));
+    let closed = match leave() {
+        Some(socket) => call::method(&socket, intern!(py, "close"), []),
+        None => Ok(Obj::none(py)),
+    };
+    raised.or_else(|| closed.err().map(|raised| raised.take(py)))
 }
 
 fn detach(this: &Ref<StreamTransport>) -> Outcome<()> {

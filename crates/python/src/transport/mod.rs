@@ -11,6 +11,7 @@
 pub mod address;
 pub mod child;
 pub mod connecting;
+pub mod datagram;
 pub mod deliver;
 pub mod endpoint;
 pub mod extra_info;
@@ -24,6 +25,7 @@ pub mod owned_socket;
 pub mod pipe;
 pub mod pipe_read;
 pub mod pipe_write;
+pub mod presence;
 pub mod race;
 pub mod report;
 pub mod server;

@@ -1,10 +1,11 @@
 //! What goes wrong on a transport, told in asyncio's words to the loop's exception handler and log; and its repr.
 
 use pyo3::types::{PyAnyMethods, PyDict, PyDictMethods, PyString};
-use pyo3::{Bound, Python, intern};
+use pyo3::{Bound, intern};
+use reactor::Interest;
 
 use super::endpoint::Endpoint;
-use super::state::{Life, StreamTransport};
+use super::state::Life;
 use crate::handle::schedule::Scheduler;
 use crate::py::call;
 use crate::py::errors::{Outcome, Raised, leaves_the_loop};
@@ -142,28 +143,28 @@ pub fn log_error<T: Endpoint>(this: &Ref<T>, exception: &Obj, message: &str) -> 
     .map(drop)
 }
 
-/// `repr(transport)`
-///
-/// # Errors
-/// None in practice.
-pub fn repr(this: &Ref<StreamTransport>) -> Outcome {
-    let py: Python<'_> = this.py();
-    let mut words = vec![String::from("StreamTransport")];
-    match this.life() {
+/// `repr(transport)` of one that is called `name`, waits for `interest` and has `queued_bytes` to send.
+pub fn repr<T: Endpoint>(
+    this: &Ref<T>,
+    name: &str,
+    (life, fd): (Life, i32),
+    (interest, queued_bytes): (Interest, usize),
+) -> Obj {
+    let mut words = vec![String::from(name)];
+    match life {
         Life::Closed(_) => words.push(String::from("closed")),
         Life::Closing | Life::Lost(_) => words.push(String::from("closing")),
         Life::Open => {}
     }
-    words.push(format!("fd={}", this.fd()));
+    words.push(format!("fd={fd}"));
     let is_open = this
         .scheduler()
         .is_some_and(|scheduler| scheduler.driver().is_some());
     if is_open {
         let word = |polls: bool| if polls { "polling" } else { "idle" };
-        let interest = this.interest();
         words.push(format!("read={}", word(interest.is_readable())));
-        let (state, len) = (word(interest.is_writable()), this.outgoing.len_bytes());
-        words.push(format!("write=<{state}, bufsize={len}>"));
+        let state = word(interest.is_writable());
+        words.push(format!("write=<{state}, bufsize={queued_bytes}>"));
     }
-    Ok(Obj::str(py, &format!("<{}>", words.join(" "))))
+    Obj::str(this.py(), &format!("<{}>", words.join(" ")))
 }

@@ -50,9 +50,28 @@ pub enum Life {
     Closed(u32),
 }
 
+impl Life {
+    /// `_conn_lost`: 1, and one for each write since.
+    pub fn lost_writes(self) -> u32 {
+        match self {
+            Self::Open | Self::Closing => 0,
+            Self::Lost(count) | Self::Closed(count) => count,
+        }
+    }
+
+    /// The same with one write more.
+    pub fn after_write(self) -> Self {
+        match self {
+            Self::Open | Self::Closing => self,
+            Self::Lost(count) => Self::Lost(count.saturating_add(1)),
+            Self::Closed(count) => Self::Closed(count.saturating_add(1)),
+        }
+    }
+}
+
 /// Whether the user wants to be read to.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reading {
+pub enum Reading {
     /// From the start, and after `resume_reading`.
     Wanted,
     /// `pause_reading` was called.
@@ -261,17 +280,9 @@ impl StreamTransport {
 
     /// Counts a write to a lost connection; how many there were, and 1.
     pub fn count_lost_write(&self) -> u32 {
-        match self.life.get() {
-            Life::Open | Life::Closing => 0,
-            Life::Lost(count) => {
-                self.life.set(Life::Lost(count.saturating_add(1)));
-                count
-            }
-            Life::Closed(count) => {
-                self.life.set(Life::Closed(count.saturating_add(1)));
-                count
-            }
-        }
+        let life = self.life.get();
+        self.life.set(life.after_write());
+        life.lost_writes()
     }
 }
 

@@ -6,7 +6,7 @@ use pyo3::types::{PyAnyMethods, PyInt, PyTuple};
 use pyo3::{Python, intern};
 
 use super::endpoint::Endpoint;
-use super::state::{Life, StreamTransport};
+use super::state::StreamTransport;
 use super::{deliver, life, report, write};
 use crate::future::future::cannot_delete;
 use crate::py::args::{Args, Signature};
@@ -56,13 +56,7 @@ fn get_extra_info(this: &Ref<StreamTransport>, args: Args<'_>) -> Outcome {
         Signature::new("StreamTransport.get_extra_info", ["name", "default"], 2, 1);
     let py = this.py();
     let [name, default] = SIGNATURE.bind(py, args)?;
-    let none = Obj::none(py);
-    let dict = this.extra.dict(py)?;
-    call::method(
-        &dict,
-        intern!(py, "get"),
-        [name.unwrap_or(&none), default.unwrap_or(&none)],
-    )
+    this.extra.look_up(py, name, default)
 }
 
 fn set_write_buffer_limits(this: &Ref<StreamTransport>, args: Args<'_>) -> Outcome {
@@ -96,11 +90,14 @@ fn class(this: &Ref<StreamTransport>) -> Outcome {
     Ok(Obj::from(this.as_obj().bind().get_type()))
 }
 
+fn repr(this: &Ref<StreamTransport>) -> Outcome {
+    let waiting = (this.interest(), this.outgoing.len_bytes());
+    let state = (this.life(), this.fd());
+    Ok(report::repr(this, "StreamTransport", state, waiting))
+}
+
 fn lost_writes(this: &Ref<StreamTransport>) -> Outcome {
-    let count = match this.life() {
-        Life::Open | Life::Closing => 0,
-        Life::Lost(count) | Life::Closed(count) => count,
-    };
+    let count = this.life().lost_writes();
     Ok(Obj::from(PyInt::new(this.py(), count)))
 }
 
@@ -117,7 +114,7 @@ pub fn build(py: Python<'_>) -> Outcome {
     .finalizer()
     .weak_references(offset_of!(StreamTransport, weak))
     .instance_dict(offset_of!(StreamTransport, dict))
-    .repr(report::repr);
+    .repr(repr);
     let builder = writing(builder);
     let builder = reading(builder);
     let class = attributes(lifetime(builder)).build(py)?;

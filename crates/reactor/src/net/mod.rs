@@ -5,12 +5,14 @@
 //! method here waits.
 
 mod addr;
+mod datagram;
 mod listener;
 mod pipe;
 mod staggered;
 mod stream;
 
 pub use addr::{Family, literal};
+pub use datagram::{Arrived, Datagram, Departed};
 pub use listener::{Accepted, Listener};
 pub use pipe::{Pipe, PipeKind};
 pub use staggered::{Next, Plan, interleave};
