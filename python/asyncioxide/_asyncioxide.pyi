@@ -43,6 +43,7 @@ __all__ = [
     "TimerHandle",
     "__version__",
     "_after_fork_in_child",
+    "adopt_methods",
     "sleep",
 ]
 
@@ -50,6 +51,7 @@ _T = TypeVar("_T")
 _T_co = TypeVar("_T_co", covariant=True)
 _Ts = TypeVarTuple("_Ts")
 _ProtocolT = TypeVar("_ProtocolT", bound=BaseProtocol)
+_EventLoopT = TypeVar("_EventLoopT", bound=type[EventLoop])
 
 # What a task drives; asyncio stopped taking generators with Python 3.12.
 if sys.version_info >= (3, 12):
@@ -66,6 +68,8 @@ class _TaskFactory(Protocol):
     ) -> asyncio.Future[_T]: ...
 
 __version__: Final[str]
+
+def adopt_methods(class_: _EventLoopT, /) -> _EventLoopT: ...
 
 @overload
 async def sleep(delay: float) -> None: ...

@@ -34,6 +34,7 @@ class Server(_asyncioxide.Server, asyncio.AbstractServer):
     """Returned by ``loop.create_server()``; see :class:`asyncio.Server`."""
 
 
+@_asyncioxide.adopt_methods
 class EventLoop(_asyncioxide.EventLoop, asyncio.AbstractEventLoop):
     """The event loop. See :class:`asyncio.AbstractEventLoop` for its methods.
 

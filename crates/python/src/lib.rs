@@ -22,6 +22,8 @@ mod _asyncioxide {
     use super::*;
 
     #[pymodule_export]
+    use crate::api::adopt_methods;
+    #[pymodule_export]
     use crate::event_loop::fork::after_fork_in_child;
     #[pymodule_export]
     use crate::task::sleep::sleep;

@@ -15,7 +15,7 @@ use crate::py::errors::{Outcome, Raised};
 use crate::py::imports;
 use crate::py::instance::{Payload, Ref};
 use crate::py::object::Obj;
-use crate::py::slots::TypeBuilder;
+use crate::py::slots::{TypeBuilder, is_same_method};
 
 /// Adds this file's methods.
 pub fn methods(builder: TypeBuilder<EventLoopData>) -> TypeBuilder<EventLoopData> {
@@ -143,7 +143,10 @@ fn overrides(this: &Ref<EventLoopData>, name: &Bound<'_, PyString>) -> Outcome<b
     let py = this.py();
     let native = EventLoopData::TYPE.object(py);
     let own = this.as_obj().bind().get_type();
-    Ok(!own.getattr(name)?.is(native.bind().getattr(name)?))
+    Ok(!is_same_method(
+        &own.getattr(name)?,
+        &native.bind().getattr(name)?,
+    ))
 }
 
 /// Somebody assigned to an attribute of the loop: a replaced method is from now on asked like a subclass's own.

@@ -23,13 +23,14 @@ mod unix;
 mod waiting;
 mod watch;
 
-use pyo3::Python;
+use pyo3::prelude::*;
 
 use crate::event_loop::core::EventLoopData;
 use crate::handle::schedule::Scheduler;
-use crate::py::errors::Outcome;
+use crate::py::errors::{Outcome, Raised};
 use crate::py::instance::Payload;
-use crate::py::slots::TypeBuilder;
+use crate::py::object::Obj;
+use crate::py::slots::{self, TypeBuilder};
 
 /// Builds the type `_asyncioxide.EventLoop`; the face `asyncioxide.EventLoop` derives from it and from asyncio's
 /// abstract class.
@@ -61,4 +62,18 @@ pub fn build(py: Python<'_>) -> Outcome {
     let builder = children::methods(builder);
     let builder = start_tls::methods(builder);
     debug::methods(builder).build(py)
+}
+
+/// `@adopt_methods`: gives a class derived from the native `EventLoop` the native methods as its own, which makes calling
+/// them on its instances faster.
+///
+/// # Errors
+/// TypeError for other classes.
+#[pyfunction]
+#[pyo3(signature = (class, /))]
+pub fn adopt_methods(class: Bound<'_, PyAny>) -> PyResult<Bound<'_, PyAny>> {
+    let py = class.py();
+    slots::adopt_methods::<EventLoopData>(&Obj::from(class.clone()))
+        .map_err(|raised: Raised| raised.into_error(py))?;
+    Ok(class)
 }

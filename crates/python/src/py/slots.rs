@@ -7,12 +7,13 @@
 use std::ffi::{CStr, c_int, c_ulong, c_void};
 use std::mem::offset_of;
 
-use pyo3::{Python, ffi};
+use pyo3::types::{PyAny, PyAnyMethods, PyString, PyType, PyTypeMethods};
+use pyo3::{Bound, Python, ffi};
 
 use super::args::Args;
 use super::coroutine::Sent;
 use super::dealloc::dealloc;
-use super::errors::Outcome;
+use super::errors::{Outcome, Raised};
 use super::instance::{Instance, Payload, Ref, TypeSlot};
 use super::object::Obj;
 use super::trampoline::{
@@ -351,6 +352,60 @@ impl<T: Payload> TypeBuilder<T> {
         T::TYPE.fill(type_.clone());
         Ok(type_)
     }
+}
+
+/// Gives `class`, which derives from `T`'s type, the type's methods as its own. The interpreter has a short way to call a C
+/// method, but takes it only when the object's class is the one that the method belongs to.
+///
+/// # Errors
+/// TypeError when `class` does not derive from the type; `MemoryError`.
+pub fn adopt_methods<T: Payload>(class: &Obj) -> Outcome<()> {
+    let native = T::TYPE.object(class.py());
+    let (class, native) = (class.bind().cast::<PyType>()?, native.bind());
+    if !class.is_subclass(native)? {
+        return Err(Raised::type_error(
+            class.py(),
+            "only a class derived from the native one can adopt its methods",
+        ));
+    }
+    let own = class.getattr("__dict__")?;
+    for item in native
+        .getattr("__dict__")?
+        .call_method0("items")?
+        .try_iter()?
+    {
+        let (name, method) = item?.extract::<(Bound<'_, PyString>, Bound<'_, PyAny>)>()?;
+        let Some(definition) = definition_of(&method) else {
+            continue;
+        };
+        if own.contains(&name)? {
+            continue;
+        }
+        // SAFETY: a class, and a definition that lives as long as the native type, which is for good. The method may take
+        // an instance of the class for one of the native type.
+        let adopted = unsafe { ffi::PyDescr_NewMethod(class.as_type_ptr(), definition) };
+        // SAFETY: a new reference or null with an exception.
+        let adopted = unsafe { Obj::from_result(adopted) }?;
+        class.setattr(name, adopted.bind())?;
+    }
+    Ok(())
+}
+
+/// Whether both are the same method, possibly of two classes, one of which has adopted it.
+pub fn is_same_method(left: &Bound<'_, PyAny>, right: &Bound<'_, PyAny>) -> bool {
+    let definition = definition_of(left);
+    left.is(right) || definition.is_some() && definition == definition_of(right)
+}
+
+/// The definition of a C method; none for anything else.
+fn definition_of(method: &Bound<'_, PyAny>) -> Option<*mut ffi::PyMethodDef> {
+    let methods = &raw mut ffi::PyMethodDescr_Type;
+    if method.get_type().as_type_ptr() != methods {
+        return None;
+    }
+    let method: *mut ffi::PyMethodDescrObject = method.as_ptr().cast();
+    // SAFETY: a live method descriptor, as its type says.
+    Some(unsafe { (*method).d_method })
 }
 
 fn offset_member(name: &'static CStr, offset: usize) -> ffi::PyMemberDef {
