@@ -25,16 +25,19 @@ pub fn run(this: &Ref<EventLoopData>, entry: Entry) -> Outcome<()> {
     if this.base.is_debug() {
         return run_timed(this, entry);
     }
-    attempt(this, &entry)
+    attempt(this, entry)
 }
 
 /// Runs `entry` and reports what it raises. A panic counts as raised: it costs the entry, not the loop.
 #[inline]
-fn attempt(this: &Ref<EventLoopData>, entry: &Entry) -> Outcome<()> {
-    match guard(this.py(), || execute(this, entry)) {
-        Ok(()) => Ok(()),
-        Err(raised) => failed(this, entry, raised),
+fn attempt(this: &Ref<EventLoopData>, entry: Entry) -> Outcome<()> {
+    if let Err(raised) = guard(this.py(), || execute(this, &entry)) {
+        return failed(this, &entry, raised);
     }
+    if let Entry::Handle(handle) = entry {
+        handle::finish(handle, this.upcast());
+    }
+    Ok(())
 }
 
 #[inline]
@@ -47,9 +50,7 @@ fn execute(this: &Ref<EventLoopData>, entry: &Entry) -> Outcome<()> {
         Entry::Wakeup(task, future) => run_task(this, task, |task| step::wake(task, future)),
         Entry::Handle(handle) => {
             current::withdraw(this.upcast())?;
-            let result = handle::run(handle);
-            handle::leave_queue(handle);
-            result
+            handle::run_queued(handle, this.upcast())
         }
         Entry::Callback {
             callback,
@@ -91,7 +92,7 @@ fn run_timed(this: &Ref<EventLoopData>, entry: Entry) -> Outcome<()> {
     let handle = report::handle_of(this, &entry)?;
     this.own.current_handle.set(handle.clone());
     let begin = Instant::now();
-    let result = attempt(this, &entry);
+    let result = attempt(this, entry);
     let seconds = begin.elapsed().as_secs_f64();
     this.own.current_handle.set(None);
     result?;
@@ -105,6 +106,10 @@ fn run_timed(this: &Ref<EventLoopData>, entry: Entry) -> Outcome<()> {
 
 #[cold]
 fn failed(this: &Ref<EventLoopData>, entry: &Entry, raised: Raised) -> Outcome<()> {
+    if let Entry::Handle(handle) = entry {
+        // Whoever is told of the failure can keep it.
+        handle.track();
+    }
     let exception = raised.take(this.py());
     // In a child that the entry forked, the loop does not go on: there is nobody to report to.
     if leaves_the_loop(&exception) || this.base.phase() == Phase::Inherited {

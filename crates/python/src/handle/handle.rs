@@ -308,6 +308,32 @@ pub fn run(this: &Ref<HandleData>) -> Outcome<()> {
     apply(this)
 }
 
+/// `run`, for a handle that has just left the loop's queue.
+///
+/// # Errors
+/// As `run`.
+#[inline]
+pub fn run_queued(this: &Ref<HandleData>, scheduler: &Scheduler) -> Outcome<()> {
+    if !this.as_obj().is_unshared() {
+        return run(this);
+    }
+    // Nobody else has it: nobody can cancel it, wait for it or ask for its context while the callback runs.
+    let Some(callback) = this.callback.get() else {
+        return Ok(());
+    };
+    let arguments = this.arguments();
+    this.context
+        .run_alone(&scheduler.snapshot, || arguments.apply(&callback))
+        .map(drop)
+}
+
+/// Lets go of a handle that has run: it ends, or, if somebody still has it, becomes the collector's business.
+#[inline]
+pub fn finish(this: Ref<HandleData>, scheduler: &Scheduler) {
+    leave_queue(&this);
+    this.retire(&scheduler.pools.handles);
+}
+
 /// `run`, whatever kind of handle it is.
 ///
 /// # Errors

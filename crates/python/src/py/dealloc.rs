@@ -11,13 +11,12 @@
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::rc::Rc;
 
 use pyo3::{Python, ffi};
 
 use super::errors::{Raised, set_aside};
 use super::freelist::FreeList;
-use super::instance::{Instance, Payload};
+use super::instance::{Instance, Payload, Ref};
 
 /// Nested deallocations before the next one is put aside.
 const DEPTH_LIMIT: u32 = 40;
@@ -107,19 +106,58 @@ fn report<R: Default>(panic: &(dyn Any + Send)) -> R {
     R::default()
 }
 
-/// The memory of a dead object: kept by its pool or freed when this is dropped, also when a panic unwinds.
-struct Remains {
-    object: *mut ffi::PyObject,
-    type_: *mut ffi::PyTypeObject,
-    pool: Option<Rc<FreeList>>,
+impl<T: Payload> Ref<T> {
+    /// Drops what may be the last reference to an object. Where it is, the object ends here and leaves its memory to `pool`,
+    /// without the interpreter's way through `tp_dealloc`, which costs as much as all else that ends a handle.
+    #[inline]
+    pub fn retire(self, pool: &FreeList) {
+        let is_plain = self.as_obj().is_unshared()
+            && self.is_exact()
+            && !self.is_tracked()
+            && !self.wants_finalize();
+        // SAFETY: a live object.
+        if !is_plain || !unsafe { weak_list(self.as_obj().as_ptr()) }.is_null() {
+            return;
+        }
+        let object = self.into_obj().into_ptr();
+        // SAFETY: the reference was ours and the only one; nothing is to be finalized, and the collector does not know it.
+        contain(|| unsafe { take_apart::<T>(object, Some(pool)) });
+    }
 }
 
-impl Drop for Remains {
+/// The weak references to an object; null when it has none.
+///
+/// # Safety
+/// `object` is an instance of a heap type.
+#[inline]
+unsafe fn weak_list(object: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    // SAFETY: the header is intact.
+    let type_ = unsafe { ffi::Py_TYPE(object) };
+    // SAFETY: the type is alive: every instance holds a reference to its heap type.
+    let offset = unsafe { (*type_).tp_weaklistoffset };
+    if offset <= 0 {
+        return std::ptr::null_mut();
+    }
+    // SAFETY: the offset lies within the object.
+    let list: *mut *mut ffi::PyObject = unsafe { object.byte_offset(offset) }.cast();
+    // SAFETY: the interpreter guarantees a weak list pointer at this offset.
+    unsafe { *list }
+}
+
+/// The memory of a dead object: kept by its pool or freed when this is dropped, also when a panic unwinds.
+struct Remains<'a> {
+    object: *mut ffi::PyObject,
+    type_: *mut ffi::PyTypeObject,
+    pool: Option<&'a FreeList>,
+}
+
+impl Drop for Remains<'_> {
     #[inline]
     fn drop(&mut self) {
-        let pool = self.pool.take();
         // SAFETY: untracked, payload dropped, unreachable.
-        let kept = pool.is_some_and(|pool| unsafe { pool.put(self.object) });
+        let kept = self
+            .pool
+            .is_some_and(|pool| unsafe { pool.put(self.object) });
         if !kept {
             // SAFETY: the type is alive: the object holds a reference to it.
             let free = unsafe { (*self.type_).tp_free };
@@ -137,40 +175,36 @@ impl Drop for Remains {
 /// # Safety
 /// `object` is a dead, finalized, untracked instance of `T`.
 unsafe fn destroy<T: Payload>(object: *mut ffi::PyObject) {
-    // SAFETY: passed on.
-    contain(|| unsafe { take_apart::<T>(object) });
-}
-
-/// # Safety
-/// As `destroy`.
-#[inline]
-unsafe fn take_apart<T: Payload>(object: *mut ffi::PyObject) {
-    let instance: *mut Instance<T> = object.cast();
-    // SAFETY: the header is intact until the memory is freed.
-    let type_ = unsafe { ffi::Py_TYPE(object) };
-    // SAFETY: the type is alive: every instance holds a reference to its heap type.
-    let weak_offset = unsafe { (*type_).tp_weaklistoffset };
-    if weak_offset > 0 {
-        // SAFETY: the offset lies within the object.
-        let list: *mut *mut ffi::PyObject = unsafe { object.byte_offset(weak_offset) }.cast();
-        // SAFETY: the interpreter guarantees a weak list pointer at this offset.
-        let list = unsafe { *list };
-        if !list.is_null() {
+    contain(|| {
+        // SAFETY: passed on.
+        if !unsafe { weak_list(object) }.is_null() {
             // SAFETY: the object is dead but whole; callbacks of weak references see it as gone.
             unsafe { ffi::PyObject_ClearWeakRefs(object) };
         }
-    }
-    let mut remains = Remains {
+        let instance: *const Instance<T> = object.cast();
+        // SAFETY: the header is intact.
+        let exact = unsafe { ffi::Py_TYPE(object) } == T::TYPE.get();
+        // SAFETY: the payload is intact until `take_apart`; the reference ends with the statement.
+        let pool = exact.then(|| unsafe { (*instance).payload.pool() });
+        // SAFETY: passed on; there are no weak references any more.
+        unsafe { take_apart::<T>(object, pool.flatten().as_deref()) };
+    });
+}
+
+/// # Safety
+/// As `destroy`, for an object without weak references; it is an exact instance if there is a pool.
+#[inline]
+unsafe fn take_apart<T: Payload>(object: *mut ffi::PyObject, pool: Option<&FreeList>) {
+    // SAFETY: the header is intact until the memory is freed.
+    let type_ = unsafe { ffi::Py_TYPE(object) };
+    let _remains = Remains {
         object,
         type_,
-        pool: None,
+        pool,
     };
+    let instance: *mut Instance<T> = object.cast();
     // SAFETY: the payload is intact until it is dropped below.
     let payload = unsafe { &raw mut (*instance).payload };
-    if type_ == T::TYPE.get() {
-        // SAFETY: as above; the reference ends with the statement.
-        remains.pool = unsafe { (*payload).pool() };
-    }
     // SAFETY: dropped exactly once: the object is dead and nothing else drops payloads.
     unsafe { std::ptr::drop_in_place(payload) };
 }

@@ -208,6 +208,28 @@ impl SharedContext {
         }
     }
 
+    /// `run_once`, where nobody can ask for the context meanwhile.
+    ///
+    /// # Errors
+    /// As `run_once`.
+    #[inline]
+    pub fn run_alone<R>(
+        &self,
+        snapshot: &Snapshot,
+        body: impl FnOnce() -> Outcome<R>,
+    ) -> Outcome<R> {
+        let Some(shared) = self.shared() else {
+            return self.run(body);
+        };
+        let lent = snapshot.lend_once(&shared)?;
+        let result = context::run_in(&lent, body);
+        if let Some(changed) = snapshot.take_back(lent, &shared) {
+            self.state.set(State::Own);
+            self.slot.set(Some(changed));
+        }
+        result
+    }
+
     /// Runs one of many steps in the context, in a lent one if it is shared.
     ///
     /// # Errors
