@@ -78,6 +78,12 @@ fn turns(this: &Ref<EventLoopData>, driver: &LoopDriver) -> Outcome<()> {
 fn turn(this: &Ref<EventLoopData>, driver: &LoopDriver, is_first: bool) -> Outcome<()> {
     let scheduler = this.upcast();
     scheduler.turn.begin();
+    if !is_first && scheduler.ready_len() > 0 && !must_look(this) && driver.skips_unread() {
+        // Callbacks chain, and there is nothing else.
+        scheduler.collect_remote();
+        run_ready(this, driver)?;
+        return send_gathered(this);
+    }
     if scheduler.ready_len() == 0 {
         // Nobody's task runs while the loop waits, and none must be kept alive by having run last, nor any variable's
         // value by a callback that was scheduled last. Before the plan is made: letting them go can run Python that
@@ -89,12 +95,7 @@ fn turn(this: &Ref<EventLoopData>, driver: &LoopDriver, is_first: bool) -> Outco
     }
     let stopping = this.own.stopping.get();
     let has_ready = stopping || scheduler.ready_len() > 0;
-    let force = is_first
-        || stopping
-        || scheduler.take_poll_soon()
-        || scheduler.is_debug()
-        || this.own.poll_every_turn.get();
-    let plan = driver.plan(has_ready, force);
+    let plan = driver.plan(has_ready, is_first || must_look(this));
     if plan != Wait::Skip {
         look(this, driver, plan)?;
     }
@@ -113,9 +114,19 @@ fn turn(this: &Ref<EventLoopData>, driver: &LoopDriver, is_first: bool) -> Outco
         .map_err(|error| Raised::os_error(this.py(), &error))
 }
 
+/// Whether the turn must not skip its look at the sources.
+#[inline]
+fn must_look(this: &Ref<EventLoopData>) -> bool {
+    this.own.stopping.get()
+        || this.base.polls_soon()
+        || this.base.is_debug()
+        || this.own.poll_every_turn.get()
+}
+
 /// Looks at the sources, waiting if the plan says so, and lets signals in.
 fn look(this: &Ref<EventLoopData>, driver: &LoopDriver, plan: Wait) -> Outcome<()> {
     let py = this.py();
+    this.base.polled();
     let parks = matches!(plan, Wait::Park { .. });
     let releases = parks || driver.now_ns().saturating_sub(this.own.yielded_ns.get()) > YIELD_NS;
     let waited = driver.wait_with(plan, |poller, timeout, events| {
@@ -175,10 +186,15 @@ fn run_ready(this: &Ref<EventLoopData>, driver: &LoopDriver) -> Outcome<()> {
 /// Sends what transports gathered in this turn. What that makes others gather leaves now too: the loop may wait next.
 #[inline]
 fn send_gathered(this: &Ref<EventLoopData>) -> Outcome<()> {
-    let scheduler = this.upcast();
-    if !scheduler.turn.has_gathered() {
-        return Ok(());
+    if this.base.turn.has_gathered() {
+        return send_all(this);
     }
+    Ok(())
+}
+
+#[inline(never)]
+fn send_all(this: &Ref<EventLoopData>) -> Outcome<()> {
+    let scheduler = this.upcast();
     current::withdraw(scheduler)?;
     let mut first = None;
     while scheduler.turn.has_gathered() {

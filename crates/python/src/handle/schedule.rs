@@ -345,9 +345,16 @@ impl Scheduler {
         self.patched.get()
     }
 
-    /// Whether a source was added or resumed since the last turn, which must then not skip its look at the sources.
-    pub fn take_poll_soon(&self) -> bool {
-        self.poll_soon.take()
+    /// Whether a source was added or resumed since the last look at the sources, so that the turn must not skip its own.
+    #[inline]
+    pub fn polls_soon(&self) -> bool {
+        self.poll_soon.get()
+    }
+
+    /// The turn looks at the sources.
+    #[inline]
+    pub fn polled(&self) {
+        self.poll_soon.set(false);
     }
 
     /// Registers a source with the poller, under a descriptor that was just made: whoever was registered under its number

@@ -111,15 +111,16 @@ impl<T: Payload> Ref<T> {
     /// without the interpreter's way through `tp_dealloc`, which costs as much as all else that ends a handle.
     #[inline]
     pub fn retire(self, pool: &FreeList) {
-        let is_plain = self.as_obj().is_unshared()
-            && self.is_exact()
-            && !self.is_tracked()
-            && !self.wants_finalize();
+        let is_plain = self.as_obj().is_unshared() && self.is_exact() && !self.wants_finalize();
         // SAFETY: a live object.
         if !is_plain || !unsafe { weak_list(self.as_obj().as_ptr()) }.is_null() {
             return;
         }
         let object = self.into_obj().into_ptr();
+        if T::COLLECTED {
+            // SAFETY: an object of a collected type; one that is not tracked is left as it is.
+            unsafe { ffi::PyObject_GC_UnTrack(object.cast()) };
+        }
         // SAFETY: the reference was ours and the only one; nothing is to be finalized, and the collector does not know it.
         contain(|| unsafe { take_apart::<T>(object, Some(pool)) });
     }

@@ -38,10 +38,16 @@ pub fn publish(scheduler: &Ref<Scheduler>, task: &Ref<TaskData>) -> Outcome<()> 
 #[inline]
 pub fn withdraw(scheduler: &Ref<Scheduler>) -> Outcome<()> {
     if scheduler.current.is_some() {
-        let task = scheduler.current.take();
-        remove(scheduler)?;
-        drop(task);
+        return withdraw_present(scheduler);
     }
+    Ok(())
+}
+
+#[inline(never)]
+fn withdraw_present(scheduler: &Ref<Scheduler>) -> Outcome<()> {
+    let task = scheduler.current.take();
+    remove(scheduler)?;
+    drop(task);
     Ok(())
 }
 

@@ -78,6 +78,7 @@ impl PollBudget {
     }
 
     /// The same without knowing the time: true for a few turns after quick ones.
+    #[inline]
     #[must_use]
     pub fn spend_unread(&mut self) -> bool {
         let is_left = self.unread_turns > 0 && self.skipped_turns < Self::MAX_SKIPPED_TURNS;

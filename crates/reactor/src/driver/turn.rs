@@ -126,6 +126,14 @@ impl<T: Expiry, R, S: Clone, C: Clock> Driver<T, R, S, C> {
         }
     }
 
+    /// The cheap half of [`Driver::plan`], for a turn that has work and is not forced to look: true if there is no timer and
+    /// the turns before it were so quick that it may skip its look without any reading of the time. It is planned then.
+    #[inline]
+    #[must_use]
+    pub fn skips_unread(&self) -> bool {
+        self.timers.borrow().is_empty() && self.budget.borrow_mut().spend_unread()
+    }
+
     /// Carries the plan out. `wait` is called, unless the plan is to skip, to make the one system
     /// call (with the interpreter's lock released, if it likes), typically `poller.wait(timeout,
     /// events)`. True when a signal interrupted it.
@@ -346,10 +354,10 @@ impl<T: Expiry, R, S: Clone, C: Clock> Driver<T, R, S, C> {
     /// Whether this turn can be skipped without asking the clock: the budget is not used up, and no
     /// timer is near, by an estimate of the time (see [`Clock::ticks`]).
     fn skips_cheaply(&self) -> bool {
-        let mut budget = self.budget.borrow_mut();
-        if self.timers.borrow().is_empty() && budget.spend_unread() {
+        if self.skips_unread() {
             return true;
         }
+        let mut budget = self.budget.borrow_mut();
         let Some(now_ns) = budget.estimate_ns(self.clock.ticks()) else {
             return false;
         };
