@@ -87,7 +87,7 @@ struct Request<'a> {
 
 impl<'a> Request<'a> {
     /// Divides `callback, *args, context=None`.
-    #[inline]
+    #[inline(always)]
     fn without_time(
         py: Python<'_>,
         signature: &'static Signature<2>,
@@ -107,7 +107,7 @@ impl<'a> Request<'a> {
     }
 
     /// Divides `when, callback, *args, context=None`.
-    #[inline]
+    #[inline(always)]
     fn with_time(
         py: Python<'_>,
         signature: &'static Signature<3>,

@@ -29,7 +29,7 @@ pub fn run(this: &Ref<EventLoopData>, entry: Entry) -> Outcome<()> {
 }
 
 /// Runs `entry` and reports what it raises. A panic counts as raised: it costs the entry, not the loop.
-#[inline]
+#[inline(always)]
 fn attempt(this: &Ref<EventLoopData>, entry: Entry) -> Outcome<()> {
     if let Err(raised) = guard(this.py(), || execute(this, &entry)) {
         return failed(this, &entry, raised);
@@ -88,6 +88,7 @@ fn run_task(
 }
 
 /// Debug mode: measures the entry, and logs it if it was slow.
+#[cold]
 fn run_timed(this: &Ref<EventLoopData>, entry: Entry) -> Outcome<()> {
     let handle = report::handle_of(this, &entry)?;
     this.own.current_handle.set(handle.clone());

@@ -153,7 +153,7 @@ impl HandleData {
     ///
     /// # Errors
     /// `MemoryError`.
-    #[inline]
+    #[inline(always)]
     pub fn new(
         scheduler: &Ref<Scheduler>,
         callback: &Obj,
@@ -202,6 +202,7 @@ impl HandleData {
     }
 
     /// The arguments, until the handle is cancelled.
+    #[inline(always)]
     pub fn arguments(&self) -> Arguments {
         let arguments = self.arguments.take();
         let copy = arguments.clone();

@@ -122,7 +122,7 @@ impl<T: Payload> Ref<T> {
             unsafe { ffi::PyObject_GC_UnTrack(object.cast()) };
         }
         // SAFETY: the reference was ours and the only one; nothing is to be finalized, and the collector does not know it.
-        contain(|| unsafe { take_apart::<T>(object, Some(pool)) });
+        unsafe { take_apart::<T>(object, Some(pool)) };
     }
 }
 
@@ -145,51 +145,27 @@ unsafe fn weak_list(object: *mut ffi::PyObject) -> *mut ffi::PyObject {
     unsafe { *list }
 }
 
-/// The memory of a dead object: kept by its pool or freed when this is dropped, also when a panic unwinds.
-struct Remains<'a> {
-    object: *mut ffi::PyObject,
-    type_: *mut ffi::PyTypeObject,
-    pool: Option<&'a FreeList>,
-}
-
-impl Drop for Remains<'_> {
-    #[inline]
-    fn drop(&mut self) {
-        // SAFETY: untracked, payload dropped, unreachable.
-        let kept = self
-            .pool
-            .is_some_and(|pool| unsafe { pool.put(self.object) });
-        if !kept {
-            // SAFETY: the type is alive: the object holds a reference to it.
-            let free = unsafe { (*self.type_).tp_free };
-            let free = free.expect("a ready type has tp_free");
-            // SAFETY: the memory was allocated by this type's `tp_alloc` or by `PyObject_GC_New`.
-            unsafe { free(self.object.cast()) };
-        }
-        // SAFETY: an instance of a heap type owns a reference to it (CPython 3.8 and later); this was its last use.
-        unsafe { ffi::Py_DECREF(self.type_.cast()) };
-    }
-}
-
 /// Drops the payload and frees or keeps the memory.
 ///
 /// # Safety
 /// `object` is a dead, finalized, untracked instance of `T`.
 unsafe fn destroy<T: Payload>(object: *mut ffi::PyObject) {
-    contain(|| {
-        // SAFETY: passed on.
-        if !unsafe { weak_list(object) }.is_null() {
-            // SAFETY: the object is dead but whole; callbacks of weak references see it as gone.
-            unsafe { ffi::PyObject_ClearWeakRefs(object) };
-        }
-        let instance: *const Instance<T> = object.cast();
-        // SAFETY: the header is intact.
-        let exact = unsafe { ffi::Py_TYPE(object) } == T::TYPE.get();
+    let instance: *const Instance<T> = object.cast();
+    // SAFETY: passed on.
+    if !unsafe { weak_list(object) }.is_null() {
+        // SAFETY: the object is dead but whole; callbacks of weak references see it as gone.
+        unsafe { ffi::PyObject_ClearWeakRefs(object) };
+    }
+    // SAFETY: the header is intact.
+    let exact = unsafe { ffi::Py_TYPE(object) } == T::TYPE.get();
+    let pool = contain(|| {
         // SAFETY: the payload is intact until `take_apart`; the reference ends with the statement.
-        let pool = exact.then(|| unsafe { (*instance).payload.pool() });
-        // SAFETY: passed on; there are no weak references any more.
-        unsafe { take_apart::<T>(object, pool.flatten().as_deref()) };
+        exact
+            .then(|| unsafe { (*instance).payload.pool() })
+            .flatten()
     });
+    // SAFETY: passed on; there are no weak references any more.
+    unsafe { take_apart::<T>(object, pool.as_deref()) };
 }
 
 /// # Safety
@@ -198,14 +174,20 @@ unsafe fn destroy<T: Payload>(object: *mut ffi::PyObject) {
 unsafe fn take_apart<T: Payload>(object: *mut ffi::PyObject, pool: Option<&FreeList>) {
     // SAFETY: the header is intact until the memory is freed.
     let type_ = unsafe { ffi::Py_TYPE(object) };
-    let _remains = Remains {
-        object,
-        type_,
-        pool,
-    };
     let instance: *mut Instance<T> = object.cast();
     // SAFETY: the payload is intact until it is dropped below.
     let payload = unsafe { &raw mut (*instance).payload };
     // SAFETY: dropped exactly once: the object is dead and nothing else drops payloads.
-    unsafe { std::ptr::drop_in_place(payload) };
+    contain(|| unsafe { std::ptr::drop_in_place(payload) });
+    // SAFETY: untracked, payload dropped, unreachable.
+    let kept = pool.is_some_and(|pool| unsafe { pool.put(object) });
+    if !kept {
+        // SAFETY: the type is alive: the object holds a reference to it.
+        let free = unsafe { (*type_).tp_free };
+        let free = free.expect("a ready type has tp_free");
+        // SAFETY: the memory was allocated by this type's `tp_alloc` or by `PyObject_GC_New`.
+        unsafe { free(object.cast()) };
+    }
+    // SAFETY: an instance of a heap type owns a reference to it (CPython 3.8 and later); this was its last use.
+    unsafe { ffi::Py_DECREF(type_.cast()) };
 }

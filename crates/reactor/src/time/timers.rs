@@ -8,7 +8,7 @@
 //! and the wheel's slots are coarser than asyncio's clock.
 //!
 //! A heap gives its entries up one by one, each at the price of a walk from the root to a leaf. When
-//! a good part of a large heap is due at once, that part is taken out and sorted.
+//! a good part of a large heap is due at once, or all of a heap is cancelled, that part is taken out and sorted.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
@@ -33,7 +33,7 @@ pub trait Expiry {
 #[derive(Debug)]
 pub struct Timers<T> {
     heap: BinaryHeap<Entry<T>>,
-    /// What a sweep found due, the earliest last; all of it is earlier than anything in the heap.
+    /// What a sweep found due or cancelled, the earliest last; all of it is earlier than anything in the heap.
     swept: Vec<Entry<T>>,
     /// How many entries have left the heap, one after the other, since its head was not due.
     run: usize,
@@ -127,6 +127,12 @@ impl<T: Expiry> Timers<T> {
 
     #[inline]
     fn pop_heap(&mut self, now: Deadline) -> Option<T> {
+        if self.cancelled == self.heap.len() && self.cancelled >= MIN_CANCELLED {
+            // All leave now, whatever the time.
+            self.swept = std::mem::take(&mut self.heap).into_vec();
+            self.swept.sort_unstable();
+            return self.swept.pop().map(|entry| entry.value);
+        }
         let entry = self.heap.pop()?;
         self.run += 1;
         if self.heap.is_empty() {
@@ -213,6 +219,8 @@ const MIN_SCHEDULED: usize = 100;
 const SWEEP_SHARE: usize = 16;
 /// A smaller heap is not worth it.
 const MIN_SWEPT: usize = if cfg!(test) { 8 } else { 1024 };
+/// Neither is a heap with fewer cancelled entries, if that is all it has.
+const MIN_CANCELLED: usize = 4;
 
 #[derive(Debug)]
 struct Entry<T> {
