@@ -203,11 +203,8 @@ fn call_at(this: &Ref<EventLoopData>, args: Args<'_>) -> Outcome {
 #[inline]
 fn seconds_of(value: &Obj) -> Outcome<f64> {
     let py = value.py();
-    // A small int is not converted by way of a float object.
-    if let Ok(int) = value.bind().cast_exact::<PyInt>()
-        && let Ok(small) = int.extract::<i32>()
-    {
-        return Ok(f64::from(small));
+    if value.bind().is_exact_instance_of::<PyInt>() {
+        return call::int_as_f64(value);
     }
     if let Ok(float) = value.bind().cast::<PyFloat>() {
         return Ok(float.value());
@@ -218,7 +215,7 @@ fn seconds_of(value: &Obj) -> Outcome<f64> {
     Ok(PyFloat::new(py, 0.0).add(value.bind())?.extract()?)
 }
 
-#[inline]
+#[inline(always)]
 fn schedule(this: &Ref<EventLoopData>, when: f64, request: Request<'_>) -> Outcome {
     let py = this.py();
     this.base.check_closed(py)?;

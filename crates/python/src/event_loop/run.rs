@@ -159,7 +159,7 @@ fn collect_events(this: &Ref<EventLoopData>, driver: &LoopDriver) -> Outcome<()>
 /// Moves the timers that are due into the queue.
 fn collect_due(scheduler: &Scheduler, driver: &LoopDriver) {
     while let Some(timer) = driver.pop_due() {
-        if let Some(handle) = timer_handle::into_ready(timer) {
+        if let Some(handle) = timer_handle::into_ready(timer, scheduler) {
             scheduler.push(Entry::Handle(handle));
         }
     }

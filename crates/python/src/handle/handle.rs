@@ -357,6 +357,7 @@ pub(super) fn apply(this: &Ref<HandleData>) -> Outcome<()> {
 ///
 /// # Errors
 /// In debug mode what the repr raises; it is kept for the log.
+#[inline]
 pub fn cancel(this: &Ref<HandleData>) -> Outcome<()> {
     if this.cancelled.replace(true) {
         return Ok(());
@@ -372,6 +373,7 @@ pub fn cancel(this: &Ref<HandleData>) -> Outcome<()> {
     kept
 }
 
+#[cold]
 fn keep_repr(this: &Ref<HandleData>) -> Outcome<()> {
     let text = Obj::from(this.as_obj().bind().repr()?);
     this.set_debug(|debug| debug.repr.set(Some(text)));

@@ -480,8 +480,10 @@ impl Scheduler {
     ///
     /// # Errors
     /// RuntimeError on a closed loop.
+    #[inline]
     pub fn set_timer(&self, when: f64, timer: Ref<TimerHandleData>) -> Outcome<()> {
-        let Some(driver) = self.driver() else {
+        let driver = self.driver.borrow();
+        let Some(driver) = driver.as_ref() else {
             return self.check_closed(timer.py());
         };
         // asyncio's comparisons let a NaN run at once.
@@ -490,11 +492,14 @@ impl Scheduler {
     }
 
     /// A timer in the heap was cancelled; sweeps the heap when too many of its entries are.
+    #[inline]
     pub fn timer_cancelled(&self) {
-        if let Some(driver) = self.driver() {
-            for timer in driver.cancelled() {
-                timer_handle::leave(&timer);
-            }
+        let swept = match &*self.driver.borrow() {
+            Some(driver) => driver.cancelled(),
+            None => return,
+        };
+        for timer in swept {
+            timer_handle::finish(timer, self);
         }
     }
 

@@ -75,11 +75,18 @@ pub fn leave(this: &Ref<TimerHandleData>) {
     handle::leave_queue(this.upcast());
 }
 
+/// The same, and it is let go of.
+#[inline]
+pub fn finish(this: Ref<TimerHandleData>, scheduler: &Scheduler) {
+    leave(&this);
+    this.retire(&scheduler.pools.timers);
+}
+
 /// The timer goes from the heap into the ready queue, unless it was cancelled.
 #[inline]
-pub fn into_ready(this: Ref<TimerHandleData>) -> Option<Ref<HandleData>> {
+pub fn into_ready(this: Ref<TimerHandleData>, scheduler: &Scheduler) -> Option<Ref<HandleData>> {
     if this.base.is_cancelled() {
-        leave(&this);
+        finish(this, scheduler);
         return None;
     }
     this.own.scheduled.set(false);

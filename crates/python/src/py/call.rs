@@ -134,6 +134,21 @@ fn keyword_names(py: Python<'_>, names: &[&Bound<'_, PyString>]) -> Outcome {
     Ok(Obj::from(pyo3::types::PyTuple::new(py, names)?))
 }
 
+/// `float(number)` for an int, without a float object.
+///
+/// # Errors
+/// OverflowError for one that is too large; TypeError for what is no int.
+#[inline]
+pub fn int_as_f64(number: &Obj) -> Outcome<f64> {
+    // SAFETY: a live object, whose type is checked by the call.
+    let value = unsafe { ffi::PyLong_AsDouble(number.as_ptr()) };
+    // SAFETY: the thread is attached.
+    if value == -1.0 && !unsafe { ffi::PyErr_Occurred() }.is_null() {
+        return Err(Raised::indicated());
+    }
+    Ok(value)
+}
+
 /// Raises `exception` as Python's `raise` does: the exception being handled, if any, becomes its context.
 pub fn raise(exception: &Obj) -> Raised {
     // SAFETY: `exception` is alive.

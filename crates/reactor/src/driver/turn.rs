@@ -198,6 +198,7 @@ impl<T: Expiry, R, S: Clone, C: Clock> Driver<T, R, S, C> {
     /// The next timer that is due in this turn, or that was cancelled, earliest first. To be asked
     /// until it answers `None` before any of them runs: a callback may schedule new ones in the
     /// past, which are the next turn's.
+    #[inline]
     pub fn pop_due(&self) -> Option<T> {
         let mut timers = self.timers.borrow_mut();
         if timers.is_empty() {

@@ -83,8 +83,9 @@ const NS_PER_S: u64 = 1_000_000_000;
 #[inline]
 #[must_use]
 pub fn seconds(ns: u64) -> f64 {
-    // `_PyTime_AsSecondsDouble`: whole seconds are converted as such, the rest is one division.
-    if ns.is_multiple_of(NS_PER_S) {
+    // `_PyTime_AsSecondsDouble`: whole seconds are converted as such, the rest is one division. Up to 2^53 ns, 104 days after
+    // boot, the division gives the same for both.
+    if ns > 1 << f64::MANTISSA_DIGITS && ns.is_multiple_of(NS_PER_S) {
         (ns / NS_PER_S) as f64
     } else {
         ns as f64 / NS_PER_S as f64

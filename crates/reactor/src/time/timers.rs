@@ -129,7 +129,8 @@ impl<T: Expiry> Timers<T> {
     fn pop_heap(&mut self, now: Deadline) -> Option<T> {
         if self.cancelled == self.heap.len() && self.cancelled >= MIN_CANCELLED {
             // All leave now, whatever the time.
-            self.swept = std::mem::take(&mut self.heap).into_vec();
+            let spare = std::mem::take(&mut self.swept);
+            self.swept = std::mem::replace(&mut self.heap, spare.into()).into_vec();
             self.swept.sort_unstable();
             return self.swept.pop().map(|entry| entry.value);
         }
@@ -165,9 +166,14 @@ impl<T: Expiry> Timers<T> {
     #[inline]
     fn put_back(&mut self) {
         if !self.swept.is_empty() {
-            self.heap
-                .append(&mut std::mem::take(&mut self.swept).into());
+            self.append_swept();
         }
+    }
+
+    #[cold]
+    fn append_swept(&mut self) {
+        self.heap
+            .append(&mut std::mem::take(&mut self.swept).into());
     }
 
     /// Counts the cancellation of an entry that is still in the heap. True when [`Timers::compact`]
