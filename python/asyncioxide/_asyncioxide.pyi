@@ -70,7 +70,6 @@ class _TaskFactory(Protocol):
 __version__: Final[str]
 
 def adopt_methods(class_: _EventLoopT, /) -> _EventLoopT: ...
-
 @overload
 async def sleep(delay: float) -> None: ...
 @overload

@@ -100,3 +100,41 @@ def test_every_method_of_asyncios_loop_is_there(loop):
         is not getattr(asyncio.AbstractEventLoop, name, None)
     ]
     assert missing == []
+
+
+def test_the_loop_has_the_native_methods_as_its_own():
+    """The interpreter's short way to call a method is for instances of the method's own class."""
+    import asyncioxide
+
+    for name in ("call_soon", "call_later", "call_at", "call_soon_threadsafe", "create_task"):
+        assert vars(asyncioxide.EventLoop)[name].__objclass__ is asyncioxide.EventLoop
+
+
+def test_only_a_loop_can_have_them():
+    from asyncioxide import _asyncioxide
+
+    for other in (int, 1):
+        with pytest.raises(TypeError):
+            _asyncioxide.adopt_methods(other)
+
+
+def test_a_method_replaced_in_the_class_is_used(loop_factory, monkeypatch):
+    import asyncioxide
+
+    calls = []
+    native = asyncioxide.EventLoop.call_soon
+
+    def call_soon(self, callback, *args, context=None):
+        calls.append(callback)
+        return native(self, callback, *args, context=context)
+
+    monkeypatch.setattr(asyncioxide.EventLoop, "call_soon", call_soon)
+    loop = loop_factory()
+    future = loop.create_future()
+    done = []
+    future.add_done_callback(done.append)
+    future.set_result(1)
+    assert calls == [done.append]
+    loop.run_until_complete(future)
+    loop.close()
+    assert done == [future]

@@ -78,12 +78,33 @@ fn turns(this: &Ref<EventLoopData>, driver: &LoopDriver) -> Outcome<()> {
 fn turn(this: &Ref<EventLoopData>, driver: &LoopDriver, is_first: bool) -> Outcome<()> {
     let scheduler = this.upcast();
     scheduler.turn.begin();
-    if !is_first && scheduler.ready_len() > 0 && !must_look(this) && driver.skips_unread() {
-        // Callbacks chain, and there is nothing else.
+    let has_looked = if !is_first && chains(this, driver) {
+        scheduler.snapshot.release_unused();
         scheduler.collect_remote();
-        run_ready(this, driver)?;
-        return send_gathered(this);
+        false
+    } else {
+        gather(this, driver, is_first)?
+    };
+    run_ready(this, driver)?;
+    send_gathered(this)?;
+    if has_looked {
+        return driver
+            .finish_turn()
+            .map_err(|error| Raised::os_error(this.py(), &error));
     }
+    Ok(())
+}
+
+/// Whether callbacks chain and there is nothing else: the turn may go straight to them.
+#[inline]
+fn chains(this: &Ref<EventLoopData>, driver: &LoopDriver) -> bool {
+    this.base.ready_len() > 0 && !must_look(this) && driver.skips_unread()
+}
+
+/// Brings into the queue what the turn has to run. True if it has looked at the sources for that.
+#[inline(never)]
+fn gather(this: &Ref<EventLoopData>, driver: &LoopDriver, is_first: bool) -> Outcome<bool> {
+    let scheduler = this.upcast();
     if scheduler.ready_len() == 0 {
         // Nobody's task runs while the loop waits, and none must be kept alive by having run last, nor any variable's
         // value by a callback that was scheduled last. Before the plan is made: letting them go can run Python that
@@ -93,32 +114,25 @@ fn turn(this: &Ref<EventLoopData>, driver: &LoopDriver, is_first: bool) -> Outco
     } else {
         scheduler.snapshot.release_unused();
     }
-    let stopping = this.own.stopping.get();
-    let has_ready = stopping || scheduler.ready_len() > 0;
+    let has_ready = this.own.stopping.get() || scheduler.ready_len() > 0;
     let plan = driver.plan(has_ready, is_first || must_look(this));
-    if plan != Wait::Skip {
+    let has_looked = plan != Wait::Skip;
+    if has_looked {
         look(this, driver, plan)?;
     }
     scheduler.collect_remote();
-    if plan != Wait::Skip {
+    if has_looked {
         collect_events(this, driver)?;
     }
     collect_due(scheduler, driver);
-    run_ready(this, driver)?;
-    send_gathered(this)?;
-    if plan == Wait::Skip {
-        return Ok(());
-    }
-    driver
-        .finish_turn()
-        .map_err(|error| Raised::os_error(this.py(), &error))
+    Ok(has_looked)
 }
 
 /// Whether the turn must not skip its look at the sources.
 #[inline]
 fn must_look(this: &Ref<EventLoopData>) -> bool {
     this.own.stopping.get()
-        || this.base.polls_soon()
+        || this.base.poll_soon.get()
         || this.base.is_debug()
         || this.own.poll_every_turn.get()
 }
@@ -126,7 +140,7 @@ fn must_look(this: &Ref<EventLoopData>) -> bool {
 /// Looks at the sources, waiting if the plan says so, and lets signals in.
 fn look(this: &Ref<EventLoopData>, driver: &LoopDriver, plan: Wait) -> Outcome<()> {
     let py = this.py();
-    this.base.polled();
+    this.base.poll_soon.set(false);
     let parks = matches!(plan, Wait::Park { .. });
     let releases = parks || driver.now_ns().saturating_sub(this.own.yielded_ns.get()) > YIELD_NS;
     let waited = driver.wait_with(plan, |poller, timeout, events| {
@@ -168,7 +182,7 @@ fn collect_due(scheduler: &Scheduler, driver: &LoopDriver) {
 /// Runs the entries that are in the queue now.
 fn run_ready(this: &Ref<EventLoopData>, driver: &LoopDriver) -> Outcome<()> {
     let scheduler = this.upcast();
-    for index in 1..=scheduler.ready_len() {
+    for index in 0..scheduler.ready_len() {
         // A callback may have emptied the queue (`close` in a nested loop's clean-up).
         let Some(entry) = scheduler.pop() else {
             break;
@@ -176,7 +190,7 @@ fn run_ready(this: &Ref<EventLoopData>, driver: &LoopDriver) -> Outcome<()> {
         ready::run(this, entry)?;
         // The entry may have forked, and this may be the child.
         scheduler.check_inherited(this.py())?;
-        if index % ENTRIES_PER_LOOK == 0 {
+        if index % ENTRIES_PER_LOOK == ENTRIES_PER_LOOK - 1 {
             give_way(this, driver)?;
         }
     }

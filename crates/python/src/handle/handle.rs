@@ -302,11 +302,16 @@ pub fn make_queued(
 /// Whatever the callback raised; the loop reports it.
 #[inline]
 pub fn run(this: &Ref<HandleData>) -> Outcome<()> {
-    // A handle that nobody else has is cancelled by nobody.
-    if this.is_threadsafe() && !this.as_obj().is_unshared() {
+    if this.is_threadsafe() && !is_ours_alone(this) {
         return threadsafe::run(this);
     }
     apply(this)
+}
+
+/// Whether nobody but the caller has the handle or can get it: nobody cancels it, waits for it or asks for its context.
+#[inline]
+fn is_ours_alone(this: &Ref<HandleData>) -> bool {
+    this.as_obj().is_unshared() && this.weak.is_empty()
 }
 
 /// `run`, for a handle that has just left the loop's queue.
@@ -315,10 +320,9 @@ pub fn run(this: &Ref<HandleData>) -> Outcome<()> {
 /// As `run`.
 #[inline]
 pub fn run_queued(this: &Ref<HandleData>, scheduler: &Scheduler) -> Outcome<()> {
-    if !this.as_obj().is_unshared() {
+    if !is_ours_alone(this) {
         return run(this);
     }
-    // Nobody else has it: nobody can cancel it, wait for it or ask for its context while the callback runs.
     let Some(callback) = this.callback.get() else {
         return Ok(());
     };

@@ -190,7 +190,8 @@ pub struct Scheduler {
     pub called: Called,
     /// A signal has arrived: its handler is to be put into the queue.
     pub signals_pending: Cell<bool>,
-    poll_soon: Cell<bool>,
+    /// A source was added or resumed since the last look at the sources: the turn must not skip its own.
+    pub poll_soon: Cell<bool>,
     phase: Cell<Phase>,
     debug: Cell<bool>,
     patched: Cell<bool>,
@@ -343,18 +344,6 @@ impl Scheduler {
     #[inline]
     pub fn is_patched(&self) -> bool {
         self.patched.get()
-    }
-
-    /// Whether a source was added or resumed since the last look at the sources, so that the turn must not skip its own.
-    #[inline]
-    pub fn polls_soon(&self) -> bool {
-        self.poll_soon.get()
-    }
-
-    /// The turn looks at the sources.
-    #[inline]
-    pub fn polled(&self) {
-        self.poll_soon.set(false);
     }
 
     /// Registers a source with the poller, under a descriptor that was just made: whoever was registered under its number

@@ -75,6 +75,14 @@ impl<R: Reference> Slot<R> {
         !self.address().is_null()
     }
 
+    /// Whether the field holds the only reference there is.
+    #[inline]
+    pub fn is_unshared(&self) -> bool {
+        let address = self.address();
+        // SAFETY: a live object, which the field holds.
+        !address.is_null() && unsafe { ffi::Py_REFCNT(address) } == 1
+    }
+
     /// The address of the object held, or null.
     #[inline]
     pub fn address(&self) -> *mut ffi::PyObject {

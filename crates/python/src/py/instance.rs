@@ -97,6 +97,14 @@ pub struct Derived<B, T> {
 #[derive(Default)]
 pub struct WeakList(Cell<usize>);
 
+impl WeakList {
+    /// Whether nobody has a weak reference.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.0.get() == 0
+    }
+}
+
 /// A field for `tp_dictoffset`: the instance's `__dict__`, made by the interpreter when it is first needed.
 #[repr(transparent)]
 #[derive(Default)]

@@ -102,18 +102,10 @@ impl Snapshot {
     /// value alive.
     #[inline]
     pub fn release_unused(&self) {
-        let Some(copy) = self.copy.take() else {
-            return;
-        };
-        let is_shared = !copy.is_unshared();
-        let used = self.used.take();
-        let is_alike = used.as_ref().is_some_and(|used| are_alike(used, &copy));
-        // Put back before anything is let go, which can run Python that asks for a copy.
-        self.copy.set(Some(copy));
-        if !is_shared {
+        if self.copy.is_unshared() {
             self.clear();
-        } else if is_alike {
-            self.used.set(used);
+        } else if self.used.is_some() && variables_in(&self.used) != variables_in(&self.copy) {
+            self.used.set(None);
         }
     }
 
@@ -326,6 +318,17 @@ fn are_alike(left: &Obj, right: &Obj) -> bool {
     // SAFETY: as above.
     let right = unsafe { variables_of(right.as_ptr()) };
     IS_LAYOUT_KNOWN.load(Ordering::Relaxed) && left == right
+}
+
+/// The variables of the context in a field; null when there is none.
+#[inline]
+fn variables_in(slot: &Slot) -> *mut ffi::PyObject {
+    let context = slot.address();
+    if context.is_null() {
+        return null_mut();
+    }
+    // SAFETY: a context, which the field keeps alive.
+    unsafe { variables_of(context) }
 }
 
 #[inline]
