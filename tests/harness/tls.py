@@ -47,6 +47,9 @@ class TlsPeer:
         server_side: bool,
     ) -> None:
         sock.setblocking(False)
+        if sock.family == socket.AF_INET:
+            # Small pieces are sent one by one.
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.loop = loop
         self.sock = sock
         self.incoming = ssl.MemoryBIO()
