@@ -307,25 +307,6 @@ _STREAMS: list[Rule] = [
     ),
     *rules(
         WHITE_BOX,
-        "reads writer.transport._ssl_protocol",
-        "test_ssl",
-        "TestSSL.test_flush_before_shutdown",
-    ),
-    *rules(
-        WHITE_BOX,
-        "calls writer.transport._test__append_write_backlog()",
-        "test_ssl",
-        "TestSSL.test_remote_shutdown_receives_trailing_data",
-    ),
-    *rules(
-        WHITE_BOX,
-        "reads writer.transport._ssl_protocol and swaps the socket below it",
-        "test_ssl",
-        "TestSSL.test_remote_shutdown_receives_trailing_data_on_slow_socket",
-        certain=False,
-    ),
-    *rules(
-        WHITE_BOX,
         "patches sslproto.SSLProtocol",
         "test_sslproto",
         "SelectorStartTLSTests.test_create_connection_ssl_failed_certificate_no_cycles",

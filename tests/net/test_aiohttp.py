@@ -7,6 +7,7 @@ import contextlib
 import io
 
 import pytest
+from harness.tls import client_context, server_context
 
 aiohttp = pytest.importorskip("aiohttp")
 web = pytest.importorskip("aiohttp.web")
@@ -42,8 +43,8 @@ async def talk(request):
 
 
 @contextlib.asynccontextmanager
-async def served():
-    """The address of a site with the handlers above."""
+async def served(ssl=None):
+    """The address of a site with the handlers above, with TLS by a context or without."""
     app = web.Application(client_max_size=1 << 24)
     app.add_routes(
         [
@@ -56,11 +57,11 @@ async def served():
     )
     runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=1)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
+    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=ssl)
     await site.start()
     try:
         port = site._server.sockets[0].getsockname()[1]
-        yield f"http://127.0.0.1:{port}"
+        yield f"{'https' if ssl else 'http'}://127.0.0.1:{port}"
     finally:
         await runner.cleanup()
 
@@ -139,6 +140,23 @@ async def test_a_websocket(loop):
         for number in range(50):
             await socket.send_str(f"message {number}")
             assert await socket.receive_str() == f"MESSAGE {number}"
+
+
+async def test_tls(loop):
+    body = bytes(range(256)) * 10_000
+    trust = client_context()
+    async with served(server_context()) as url, client(5) as session:
+        for number in range(50):
+            query = {"n": number}
+            async with session.get(f"{url}/hello", params=query, ssl=trust) as response:
+                assert await response.json() == {"number": number}
+        async with session.post(f"{url}/echo", data=io.BytesIO(body), ssl=trust) as response:
+            assert await response.read() == body
+        async with session.ws_connect(f"{url}/talk", ssl=trust) as socket:
+            await socket.send_str("message")
+            assert await socket.receive_str() == "MESSAGE"
+        with pytest.raises(aiohttp.ClientConnectorCertificateError):
+            await session.get(f"{url}/hello", params={"n": 1})
 
 
 async def test_a_server_that_is_not_there(loop):

@@ -433,7 +433,11 @@ impl<E: TlsEngine> Session<E> {
                 backlog.advance(left, &mut spent);
             }
             drop(spent);
-            room = room.saturating_sub(count.max(1));
+            if count == 0 {
+                // An engine that takes nothing and does not say why: to go on would be to spin.
+                return Ok(false);
+            }
+            room = room.saturating_sub(count);
         }
         Ok(self.has_backlog())
     }

@@ -11,6 +11,7 @@ use super::dialect::Dialect;
 use super::protocol::TlsProtocol;
 use super::{incoming, outgoing, shutdown};
 use crate::py::args::{Args, Signature};
+use crate::py::bytes::Segment;
 use crate::py::call;
 use crate::py::cell::Slot;
 use crate::py::errors::{Outcome, Raised};
@@ -267,6 +268,15 @@ fn writing(builder: TypeBuilder<TlsTransport>) -> TypeBuilder<TlsTransport> {
                     &protocol(this, "_write_appdata")?,
                     one(this.py(), &WRITELINES, args)?,
                 )?;
+                none(this)
+            },
+        )
+        .method1(
+            c"_test__append_write_backlog",
+            c"_test__append_write_backlog($self, data, /)\n--\n\nQueue bytes and do no more, for CPython's tests.",
+            |this, data| {
+                let protocol = protocol(this, "_write_backlog")?;
+                protocol.session.queue(Segment::of(data)?, 0);
                 none(this)
             },
         )
