@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
+import sys
 
 import pytest
 from harness.peers import full_backlog, unused_port
@@ -95,3 +97,22 @@ async def test_many_at_once(loop, listener):
     for each in socks:
         listener.accept()[0].close()
         each.close()
+
+
+async def test_leaves_no_memory_behind(loop):
+    """Nor does what it shares with create_connection, the resolving of a literal address."""
+
+    async def connect_often(count):
+        for _ in range(count):
+            with socket.socket() as sock:
+                sock.setblocking(False)
+                await loop.sock_connect(sock, address)
+
+    with socket.create_server(("127.0.0.1", 0), backlog=1000) as listener:
+        address = listener.getsockname()
+        await connect_often(50)
+        gc.collect()
+        before = sys.getallocatedblocks()
+        await connect_often(400)
+        gc.collect()
+        assert sys.getallocatedblocks() - before < 200

@@ -1,6 +1,6 @@
 //! Addresses for `create_connection` and `create_server`: literal ones at once, names through `loop.getaddrinfo`.
 
-use pyo3::types::{PyAnyMethods, PyList, PySlice};
+use pyo3::types::{PyAnyMethods, PyList};
 use pyo3::{Python, intern};
 
 use crate::event_loop::core::EventLoopData;
@@ -70,13 +70,14 @@ pub fn begin(
     hints: &Hints<'_>,
 ) -> Outcome<Resolution> {
     let py = address.py();
-    let ends = items(&sliced(address, 0, 2)?)?;
+    // What asyncio does to an address before anything else.
+    let ends = items(&call::slice(address, 0, Some(2))?)?;
     let [host, port] = ends.as_slice() else {
         let count = ends.len();
         let text = format!("not enough values to unpack (expected 2, got {count})");
         return Err(Raised::value_error(py, text));
     };
-    let rest = items(&sliced(address, 2, isize::MAX)?)?;
+    let rest = items(&call::slice(address, 2, None)?)?;
     let type_ = stream_type(py)?;
     let protocol = match hints.protocol {
         Some(protocol) => protocol.get(),
@@ -110,12 +111,6 @@ pub fn begin(
         &names,
     )
     .map(Resolution::Asked)
-}
-
-/// `address[start:stop]`, which is what asyncio does to an address before anything else.
-fn sliced(address: &Obj, start: isize, stop: isize) -> Outcome {
-    let slice = PySlice::new(address.py(), start, stop, 1);
-    Ok(Obj::from(address.bind().get_item(slice)?))
 }
 
 fn items(of: &Obj) -> Outcome<Vec<Obj>> {

@@ -5,7 +5,7 @@
 
 use std::cell::Cell;
 
-use pyo3::types::{PyAnyMethods, PyInt, PyMemoryView, PySlice, PyTuple, PyTupleMethods};
+use pyo3::types::{PyAnyMethods, PyInt, PyMemoryView, PyTuple, PyTupleMethods};
 use pyo3::{Bound, intern};
 
 use super::waiting::{Waiting, check_socket};
@@ -251,11 +251,8 @@ fn send_rest(
 /// Sends what stands behind `position` in `view`; None, the result, when that was the rest.
 fn send_from(socket: &Obj, view: &Obj, position: &Cell<usize>) -> Outcome<Option<Obj>> {
     let py = socket.py();
-    let begin = isize::try_from(position.get()).unwrap_or(isize::MAX);
-    let rest = view
-        .bind()
-        .get_item(PySlice::new(py, begin, isize::MAX, 1))?;
-    let sent = call::method(socket, intern!(py, "send"), [&Obj::from(rest)]);
+    let rest = call::slice(view, position.get(), None)?;
+    let sent = call::method(socket, intern!(py, "send"), [&rest]);
     let Some(sent) = unless_blocked(py, sent)? else {
         return Ok(None);
     };

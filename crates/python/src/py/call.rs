@@ -130,6 +130,16 @@ pub fn optional_attr(object: &Obj, name: &Bound<'_, PyString>) -> Outcome<Option
     Ok(object.bind().getattr_opt(name)?.map(Obj::from))
 }
 
+/// `object[start:stop]`; without `stop`, to the end. PyO3's `PySlice::new` (0.30.1) leaks the numbers that it makes.
+///
+/// # Errors
+/// What the object raises.
+pub fn slice(object: &Obj, start: usize, stop: Option<usize>) -> Outcome {
+    use pyo3::types::{PyAnyMethods, PySlice};
+    let slice = object.py().get_type::<PySlice>().call1((start, stop))?;
+    Ok(object.bind().get_item(slice)?.into())
+}
+
 fn keyword_names(py: Python<'_>, names: &[&Bound<'_, PyString>]) -> Outcome {
     Ok(Obj::from(pyo3::types::PyTuple::new(py, names)?))
 }

@@ -4,7 +4,7 @@
 //! makes exactly that class, the inner object is called directly. A class of the user's (`sslobject_class`) is called
 //! itself, and never sees memory that it does not own.
 
-use pyo3::types::{PyAnyMethods, PyInt, PyMemoryView, PySlice};
+use pyo3::types::{PyAnyMethods, PyInt, PyMemoryView};
 use pyo3::{Bound, Python, intern};
 use reactor::tls::{Decrypted, Progress, TlsEngine};
 
@@ -176,12 +176,9 @@ fn pending(bio: &Slot) -> Outcome<usize> {
 }
 
 /// `memoryview(object)[start:end]`
-fn view(object: &Obj, start: usize, end: usize) -> Outcome {
-    let py = object.py();
-    let whole = PyMemoryView::from(object.bind())?;
-    let index = |at: usize| isize::try_from(at).unwrap_or(isize::MAX);
-    let range = PySlice::new(py, index(start), index(end), 1);
-    Ok(Obj::from(whole.get_item(range)?))
+fn view(object: &Obj, start: usize, end: Option<usize>) -> Outcome {
+    let whole = Obj::from(PyMemoryView::from(object.bind())?);
+    call::slice(&whole, start, end)
 }
 
 impl TlsEngine for SslEngine {
@@ -225,7 +222,7 @@ impl TlsEngine for SslEngine {
         let written = if start == 0 && end == plain.as_ref().len() {
             call::method(&target, write, [plain.as_obj()])
         } else {
-            call::method(&target, write, [&view(plain.as_obj(), start, end)?])
+            call::method(&target, write, [&view(plain.as_obj(), start, Some(end))?])
         };
         match unless_again(py, written)? {
             Some(count) => Ok(Some(count.bind().extract()?)),
@@ -285,7 +282,7 @@ fn read_into(target: &Obj, buffer: &Obj, start: usize) -> Outcome<usize> {
     let count = if start == 0 {
         call::method(target, read, [&wants, buffer])
     } else {
-        call::method(target, read, [&wants, &view(buffer, start, usize::MAX)?])
+        call::method(target, read, [&wants, &view(buffer, start, None)?])
     }?;
     Ok(count.bind().extract()?)
 }
