@@ -45,17 +45,17 @@ class Rulebook:
     """The rules that hold for one version; the first one that names a test counts."""
 
     def __init__(self, rules: Iterable[Rule], version: Version) -> None:
-        self._rules = [rule for rule in rules if rule.holds_for(version)]
+        self.rules = [rule for rule in rules if rule.holds_for(version)]
 
     def find(self, module: str, test: str) -> Rule | None:
-        return next((rule for rule in self._rules if rule.names(module, test)), None)
+        return next((rule for rule in self.rules if rule.names(module, test)), None)
 
     def stale(self, tests: Mapping[str, Iterable[str]]) -> list[Rule]:
         """The certain rules about these modules that no test in them needed."""
         used = {self.find(module, test) for module, names in tests.items() for test in names}
         return [
             rule
-            for rule in self._rules
+            for rule in self.rules
             if rule.certain
             and rule not in used
             and any(fnmatchcase(module, rule.module) for module in tests)

@@ -4,6 +4,8 @@ The list is the same for every loop. Nothing is on it because a loop fails it: a
 here when it cannot tell anything about a loop other than the stock one.
 
     white-box   drives or asserts private attributes of the stock Python code
+    c-only      asks for what C code records for the C Task and Future only, so that asyncio's
+                pure-Python ones fail it as well; test_call_graph.py shows it for each
     stock-only  tests a stock class that is neither loop, Task nor Future
     no-loop     never makes an event loop, so it passes for all of them
     duplicate   another class runs the same tests; its parameter means nothing here
@@ -15,6 +17,7 @@ from __future__ import annotations
 from conformance.rules import Rule, rules
 
 WHITE_BOX = "white-box"
+C_ONLY = "c-only"
 STOCK_ONLY = "stock-only"
 NO_LOOP = "no-loop"
 DUPLICATE = "duplicate"
@@ -270,6 +273,31 @@ _TASKS: list[Rule] = [
         "own tasks is not seen by them",
         "test_graph",
         "TestCallStackPy.*",
+    ),
+    *rules(
+        C_ONLY,
+        "asyncio.future_add_to_awaited_by(), which gather(), TaskGroup and the like call, "
+        "passes over all futures but the C one",
+        "test_graph",
+        """
+        TestCallStackC.test_stack_as_completed
+        TestCallStackC.test_stack_as_completed_timeout
+        TestCallStackC.test_stack_gather
+        TestCallStackC.test_stack_shield
+        TestCallStackC.test_stack_tgroup
+        TestCallStackC.test_stack_timeout
+        TestCallStackC.test_stack_wait
+        TestCallStackC.test_stack_wait_for_non_positive_timeout
+        """,
+        since=(3, 14),
+        certain=False,
+    ),
+    *rules(
+        C_ONLY,
+        "a C future knows the C tasks that wait for it",
+        "test_graph",
+        "TestCallStackC.test_stack_future",
+        since=(3, 14),
     ),
 ]
 
