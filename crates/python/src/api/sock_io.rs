@@ -12,9 +12,10 @@ use super::waiting::{Waiting, check_socket};
 use super::watch::Side;
 use crate::event_loop::core::EventLoopData;
 use crate::future::coroutine::{self, Co, Kept, KeptRef};
+use crate::future::state::FutureData;
 use crate::py::args::{Args, Signature};
 use crate::py::call;
-use crate::py::errors::{Outcome, unless_blocked};
+use crate::py::errors::{Outcome, Raised, unless_blocked};
 use crate::py::instance::Ref;
 use crate::py::object::Obj;
 use crate::py::slots::TypeBuilder;
@@ -181,8 +182,32 @@ async fn run(co: Co, request: Request) -> Outcome {
         Progress::Done(result) => return Ok(result),
         Progress::Waiting(waiting) => waiting,
     };
-    let future = waiting.future();
-    co.wait(future).await
+    let waited = co.wait(waiting.future()).await;
+    match waited {
+        Err(raised) if request.operation == Operation::Accept => {
+            Err(close_accepted(&waiting.future(), raised))
+        }
+        waited => waited,
+    }
+}
+
+/// Cancelled when a connection had been accepted and the coroutine had not been told: nobody else knows of it. asyncio
+/// leaves it to the collector.
+fn close_accepted(future: &Obj, raised: Raised) -> Raised {
+    let py = future.py();
+    let done = future.downcast::<FutureData>();
+    let Some(accepted) = done.and_then(|done| done.peek_result()) else {
+        return raised;
+    };
+    let exception = raised.take(py);
+    let closed = accepted
+        .bind()
+        .get_item(0)
+        .and_then(|connection| connection.call_method0(intern!(py, "close")));
+    match closed {
+        Ok(_) => Raised::raise(exception),
+        Err(error) => Raised::from(error),
+    }
 }
 
 enum Progress {
