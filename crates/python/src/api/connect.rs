@@ -8,7 +8,7 @@ use pyo3::types::{PyAnyMethods, PyInt, PyList, PyStringMethods};
 use pyo3::{Python, intern};
 
 use super::connection::{Connection, Origin, Side, Tls, pair};
-use super::resolve::{Hints, check_stream, resolve};
+use super::resolve::{self, Hints, check_stream, resolve};
 use crate::event_loop::core::EventLoopData;
 use crate::future::coroutine::{self, Co, Kept, KeptRef};
 use crate::py::args::{Args, Signature};
@@ -193,22 +193,24 @@ impl Request {
     }
 
     /// `interleave`, which happy eyeballs turns on.
-    fn first_family_count(&self) -> Outcome<Option<usize>> {
+    fn first_family_count(&self) -> Outcome<Option<Obj>> {
         let interleave = self.interleave.get();
         if interleave.is_none() {
-            return Ok((!self.happy_eyeballs_delay.get().is_none()).then_some(1));
+            let default = Obj::from(PyInt::new(interleave.py(), 1));
+            return Ok((!self.happy_eyeballs_delay.get().is_none()).then_some(default));
         }
-        if !interleave.bind().is_truthy()? {
-            return Ok(None);
-        }
-        let count: i64 = interleave.bind().extract()?;
-        Ok(Some(usize::try_from(count).unwrap_or(0)))
+        let is_wanted = interleave.bind().is_truthy()?;
+        Ok(is_wanted.then_some(interleave))
     }
 
     fn delay_ns(&self) -> Outcome<Option<u64>> {
         let delay = self.happy_eyeballs_delay.get();
         if delay.is_none() {
             return Ok(None);
+        }
+        if delay.bind().extract::<f64>().is_err() {
+            // asyncio finds out when the first attempt has failed, by this comparison.
+            delay.bind().le(0)?;
         }
         Ok(reactor::time::deadline_ns(delay.bind().extract()?))
     }
@@ -267,7 +269,7 @@ async fn dial(co: &Co, request: &Request) -> Outcome<OwnedSocket> {
         Some(local)
     };
     let addresses = match request.first_family_count()? {
-        Some(count) => interleave(infos, count)?,
+        Some(count) => interleave(co, infos, &count)?,
         None => infos,
     };
     let course = Course {
@@ -286,13 +288,30 @@ async fn dial(co: &Co, request: &Request) -> Outcome<OwnedSocket> {
     }
 }
 
-fn interleave(infos: Vec<Kept>, first_family_count: usize) -> Outcome<Vec<Kept>> {
+fn interleave(co: &Co, infos: Vec<Kept>, first_family_count: &Obj) -> Outcome<Vec<Kept>> {
+    let Ok(count) = first_family_count.bind().extract::<i64>() else {
+        return interleave_as_stock(co, &infos, first_family_count);
+    };
     let mut with_families = Vec::new();
     for info in infos {
         let [family, ..] = parts(&info.get())?;
         with_families.push((family.bind().extract::<i64>()?, info));
     }
-    Ok(reactor::net::interleave(with_families, first_family_count))
+    let count = usize::try_from(count).unwrap_or(0);
+    Ok(reactor::net::interleave(with_families, count))
+}
+
+/// For what is no number: what asyncio makes of it, or how it fails.
+fn interleave_as_stock(co: &Co, infos: &[Kept], first_family_count: &Obj) -> Outcome<Vec<Kept>> {
+    let py = first_family_count.py();
+    let infos: Vec<Obj> = infos.iter().map(Kept::get).collect();
+    let list = Obj::from(PyList::new(py, infos.iter().map(Obj::bind))?);
+    let reordered = call::method(
+        imports::base_events(py),
+        intern!(py, "_interleave_addrinfos"),
+        [&list, first_family_count],
+    )?;
+    resolve::kept(co, &reordered)
 }
 
 /// The one exception that tells of all errors.
