@@ -369,13 +369,13 @@ def test_what_a_closed_loop_leaves_behind_is_collected(loop_factory, big_file, l
     loop = loop_factory()
     near, far = connected_pair(buffer_bytes=SMALL_BUFFER)
 
-    async def main():
+    async def main(near):
         transport, _ = await loop.create_connection(asyncio.Protocol, sock=near)
         transport.task = loop.create_task(loop.sendfile(transport, big_file))
         await turns(3)
         return weakref.ref(transport), weakref.ref(transport.task)
 
-    made = loop.run_until_complete(main())
+    made = loop.run_until_complete(main(near))
     loop.close()
     del near
     gc.collect()
