@@ -9,7 +9,6 @@ import asyncio
 import inspect
 
 import pytest
-from harness.not_yet import NOT_YET
 
 pytestmark = pytest.mark.only("asyncioxide")
 
@@ -64,8 +63,6 @@ def test_a_method_is_there_with_its_parameters(loop, stock, name):
     # None is the abstract class's own, which would only raise.
     owners = [each for each in type(loop).__mro__ if name in vars(each)]
     assert owners[0] is not asyncio.AbstractEventLoop
-    if name in NOT_YET:
-        return
     ours, theirs = parameters(getattr(loop, name)), parameters(getattr(stock, name))
     if name == "create_task":
         # asyncio's hides what the task takes behind **kwargs since 3.14.
@@ -76,7 +73,7 @@ def test_a_method_is_there_with_its_parameters(loop, stock, name):
 
 @pytest.mark.parametrize("name", PUBLIC)
 def test_what_is_a_coroutine_function_there_gives_a_coroutine_here(loop, stock, name):
-    if not inspect.iscoroutinefunction(getattr(stock, name)) or name in NOT_YET:
+    if not inspect.iscoroutinefunction(getattr(stock, name)):
         return
     required = [
         each
