@@ -204,7 +204,7 @@ class SubprocessTransport(base_subprocess.BaseSubprocessTransport):
         process = self._proc
         if process is None or self._returncode is not None:
             return
-        if self._ended() is None:
+        if self._reap(wait=False) is None:
             if self._loop.get_debug():
                 logger.warning("Close running child process: kill %r", self)
             try:
@@ -219,13 +219,6 @@ class SubprocessTransport(base_subprocess.BaseSubprocessTransport):
         elif self._early_exit is not None and self._stage is _Stage.GIVEN_UP:
             self._exited(self._early_exit)
 
-    def _ended(self) -> int | None:
-        """Return the exit code of the process if it has ended, without waiting for anything."""
-        if self._watch.fileno() < 0:
-            returncode: int | None = self._proc.poll()
-            return returncode
-        return self._reap(wait=False)
-
     def _signal(self, number: int) -> None:
         """Send a signal to the process, and never to one that has its number by now."""
         process = self._proc
@@ -233,7 +226,9 @@ class SubprocessTransport(base_subprocess.BaseSubprocessTransport):
             return
         descriptor = self._watch.fileno()
         if descriptor < 0:
-            process.send_signal(number)
+            # By its number, then, once it is known not to be reaped: `Popen` makes sure again.
+            if self._reap(wait=False) is None:
+                process.send_signal(number)
             return
         with contextlib.suppress(ProcessLookupError):
             signal.pidfd_send_signal(descriptor, number)

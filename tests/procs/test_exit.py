@@ -176,7 +176,7 @@ class TestSignals:
         assert await process.stdout.read() == b""
 
     async def test_a_number_that_is_somebody_elses_is_left_alone(
-        self, loop, names, monkeypatch, log
+        self, loop, watching, names, monkeypatch, log
     ):
         """Whoever has the number of a child that another reaper took gets no signal."""
         if names.is_stock:
@@ -184,7 +184,7 @@ class TestSignals:
         process = await asyncio.create_subprocess_exec("/bin/cat", stdin=PIPE)
         process.kill()
         os.waitpid(process.pid, 0)
-        signalled = []
+        signalled: list[object] = []
         monkeypatch.setattr(os, "kill", lambda *args: signalled.append(args))
         process.kill()
         process.send_signal(signal.SIGTERM)
@@ -193,7 +193,9 @@ class TestSignals:
 
 
 class TestOtherReapers:
-    async def test_somebody_elses_wait_gives_255_and_a_warning(self, loop, watching, log):
+    async def test_somebody_elses_wait_gives_255_and_a_warning(self, loop, watching, log, names):
+        if names.is_stock and sys.version_info < (3, 12):
+            pytest.skip("asyncio's thread of 3.11 reaps too, and may be first")
         process = await asyncio.create_subprocess_exec("/bin/cat", stdin=PIPE)
         ready = threading.Event()
 
@@ -378,6 +380,22 @@ class TestCancelling:
         await all_children_reaped()
 
     @pytest.mark.parametrize("turns", range(6))
+    async def test_create_subprocess_twice(self, loop, turns, watching):
+        task = loop.create_task(
+            asyncio.create_subprocess_exec("/bin/cat", stdin=PIPE, stdout=PIPE, stderr=PIPE)
+        )
+        await asyncio.sleep(0)
+        task.cancel()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        while len(asyncio.all_tasks()) > 1:
+            await asyncio.sleep(0)
+        await all_children_reaped()
+
+    @pytest.mark.parametrize("turns", range(6))
     def test_all_tasks_at_once(self, loop_factory, names, turns):
         """As `asyncio.run` does at its end: the task that connects the pipes is cancelled too."""
         if names.is_stock:
@@ -406,7 +424,9 @@ class TestCancelling:
         loop.close()
 
     async def test_wait_and_communicate(self, loop):
-        process = await asyncio.create_subprocess_exec("/bin/cat", stdin=PIPE, stdout=PIPE)
+        process = await asyncio.create_subprocess_exec(
+            "/bin/sleep", "1000", stdin=PIPE, stdout=PIPE
+        )
         for waiting in (process.wait(), process.communicate(b"x" * 1000)):
             task = loop.create_task(waiting)
             await asyncio.sleep(0)

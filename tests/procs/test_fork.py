@@ -169,6 +169,29 @@ class TestInherited:
         """
         assert run(loop_kind, program) == ["True", "b'from the child'"]
 
+    def test_the_child_runs_asyncios_own_tasks(self, loop_kind):
+        program = """
+        async def child():
+            await asyncio.sleep(0)
+            return asyncio.current_task() is not None
+
+        def run_it():
+            loop = new_event_loop()
+            loop.set_task_factory(lambda loop, coro, **kwargs: asyncio.Task(coro, loop=loop))
+            try:
+                return loop.run_until_complete(child())
+            finally:
+                loop.close()
+
+        async def main():
+            print(in_child(run_it))
+
+        loop = new_event_loop()
+        loop.run_until_complete(main())
+        loop.close()
+        """
+        assert run(loop_kind, program) == ["True"]
+
     @pytest.mark.only("asyncioxide")
     def test_a_fork_in_another_thread(self, loop_kind):
         program = """

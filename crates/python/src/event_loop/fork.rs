@@ -22,6 +22,7 @@ use crate::py::errors::{Outcome, Raised};
 use crate::py::imports;
 use crate::py::instance::Ref;
 use crate::py::object::{Held, Obj};
+use crate::task::current;
 
 /// All loops of this process, a WeakSet.
 static LOOPS: PyOnceLock<Held> = PyOnceLock::new();
@@ -63,6 +64,7 @@ fn disown_all(py: Python<'_>) -> Outcome<()> {
 
 fn disown(this: &Ref<EventLoopData>) -> Outcome<()> {
     wakeup_fd::disown(this)?;
+    withdraw_task(this)?;
     let (driver, entries) = this.base.disown();
     std::mem::forget(entries);
     std::mem::forget(this.base.turn.take_gathered());
@@ -75,4 +77,19 @@ fn disown(this: &Ref<EventLoopData>) -> Outcome<()> {
         // The epoll descriptor and the eventfd are closed here, or when the `run_forever` below us on the stack ends.
     }
     Ok(())
+}
+
+/// The task that forked, if one did, is nobody's current task here: asyncio's own tasks would not run on another loop. It
+/// lets go of it for the running loop only (3.14), and no loop runs here.
+fn withdraw_task(this: &Ref<EventLoopData>) -> Outcome<()> {
+    if !this.base.current.is_some() {
+        return Ok(());
+    }
+    let py = this.py();
+    let set_running = call::attr(imports::events(py), intern!(py, "_set_running_loop"))?;
+    call::call(&set_running, [this.as_obj()])?;
+    let withdrawn = current::withdraw(this.upcast());
+    let raised = withdrawn.err().map(|raised| raised.take(py));
+    call::call(&set_running, [&Obj::none(py)])?;
+    raised.map_or(Ok(()), |exception| Err(Raised::raise(exception)))
 }
