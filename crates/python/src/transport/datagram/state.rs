@@ -157,6 +157,11 @@ impl Endpoint for DatagramTransport {
         Ok(())
     }
 
+    fn disown(&self) {
+        self.life.set(Life::Lost(1));
+        self.drop_queue();
+    }
+
     fn force_close(this: &Ref<Self>, exception: Option<Obj>) -> Outcome<()> {
         life::force_close(this, exception)
     }
