@@ -12,9 +12,8 @@
 //!
 //! Follows `unix_events._UnixReadPipeTransport` and `_UnixWritePipeTransport`.
 
-use std::cell::{Cell, OnceCell, RefCell};
+use std::cell::{Cell, RefCell};
 use std::os::fd::OwnedFd;
-use std::rc::{Rc, Weak};
 
 use pyo3::types::{PyAnyMethods, PyDict, PyInt};
 use pyo3::{Python, intern};
@@ -22,7 +21,7 @@ use reactor::{Fd, Interest, Pipe, PipeKind};
 
 use super::endpoint::Endpoint;
 use super::life::soon;
-use super::link::{self, Link};
+use super::presence::Presence;
 use super::report;
 use crate::handle::schedule::Scheduler;
 use crate::py::args::{Args, Signature};
@@ -59,11 +58,10 @@ pub struct PipeEnd<T: Endpoint> {
     fileno: Slot,
     protocol: Slot,
     extra: Slot,
-    link: OnceCell<Weak<Link<T>>>,
+    presence: Presence<T>,
     /// The descriptor in the poller, if another transport is there under the number of the file.
     duplicate: RefCell<Option<OwnedFd>>,
     fd: Cell<i32>,
-    interest: Cell<Interest>,
     life: Cell<PipeLife>,
 }
 
@@ -77,10 +75,9 @@ impl<T: Endpoint> Default for PipeEnd<T> {
             fileno: Slot::default(),
             protocol: Slot::default(),
             extra: Slot::default(),
-            link: OnceCell::new(),
+            presence: Presence::default(),
             duplicate: RefCell::new(None),
             fd: Cell::new(-1),
-            interest: Cell::new(Interest::NONE),
             life: Cell::new(PipeLife::Open),
         }
     }
@@ -128,7 +125,7 @@ impl<T: Endpoint> PipeEnd<T> {
     /// What the transport waits for.
     #[inline]
     pub fn interest(&self) -> Interest {
-        self.interest.get()
+        self.presence.interest()
     }
 
     /// Whether the file is still ours to close.
@@ -185,21 +182,6 @@ impl<T: Endpoint> PipeEnd<T> {
         self.dict.clear();
         self.scheduler.set(None);
     }
-
-    fn link(&self) -> Option<Rc<Link<T>>> {
-        self.link.get()?.upgrade()
-    }
-
-    /// Leaves the poller for good.
-    fn deregister(&self) {
-        self.interest.set(Interest::NONE);
-        if let (Some(scheduler), Some(link)) = (self.scheduler(), self.link())
-            && let Some(token) = link.release()
-        {
-            scheduler.deregister(token);
-        }
-        drop(self.duplicate.take());
-    }
 }
 
 /// What a pipe transport is made from.
@@ -253,7 +235,7 @@ pub fn open<T: PipeTransport>(
     register(this, scheduler, pipe)?;
     if let Err(raised) = schedule_beginning(this, scheduler, opening) {
         let exception = raised.take(py);
-        end.deregister();
+        leave(this);
         return Err(Raised::raise(exception));
     }
     end.pipe.set(Some(opening.pipe.clone()));
@@ -280,13 +262,7 @@ fn register<T: PipeTransport>(
         fd = Fd::from(&duplicate);
         end.duplicate.replace(Some(duplicate));
     }
-    let link = Link::new(this.clone());
-    let token = scheduler.register(py, fd, Interest::NONE, link.clone())?;
-    link.set_token(token);
-    if end.link.set(Rc::downgrade(&link)).is_err() {
-        unreachable!("a transport is opened once");
-    }
-    Ok(())
+    end.presence.enter(this, scheduler, fd)
 }
 
 /// The protocol is told first, then the poller looks, then the waiter is woken: three steps of one turn, as in asyncio.
@@ -319,25 +295,7 @@ fn schedule_beginning<T: PipeTransport>(
 /// # Errors
 /// OSError of epoll_ctl(2): EPERM for a device that cannot be waited for.
 pub fn want<T: PipeTransport>(this: &Ref<T>, part: Interest, wanted: bool) -> Outcome<()> {
-    let end = this.end();
-    let interest = link::changed(end.interest.get(), part, wanted);
-    if interest == end.interest.get() {
-        return Ok(());
-    }
-    let (Some(scheduler), Some(link)) = (end.scheduler(), end.link()) else {
-        return Ok(());
-    };
-    let Some(token) = link.token() else {
-        return Ok(());
-    };
-    link.hold(this);
-    let changed = scheduler.set_interest(this.py(), token, interest);
-    let failure = changed.err().map(|raised| raised.take(this.py()));
-    if failure.is_none() {
-        end.interest.set(interest);
-    }
-    settle(this)?;
-    failure.map_or(Ok(()), |exception| Err(Raised::raise(exception)))
+    this.end().presence.want(this, part, wanted)
 }
 
 /// Leaves a transport that waits for nothing to its user.
@@ -345,11 +303,14 @@ pub fn want<T: PipeTransport>(this: &Ref<T>, part: Interest, wanted: bool) -> Ou
 /// # Errors
 /// `MemoryError`.
 pub fn settle<T: PipeTransport>(this: &Ref<T>) -> Outcome<()> {
+    this.end().presence.settle(this)
+}
+
+/// Leaves the poller for good.
+fn leave<T: PipeTransport>(this: &Ref<T>) {
     let end = this.end();
-    match end.link() {
-        Some(link) if end.interest.get().is_empty() => link.loosen(this),
-        _ => Ok(()),
-    }
+    end.presence.leave(this);
+    drop(end.duplicate.take());
 }
 
 /// `_close`: leaves the poller and schedules `connection_lost`, once.
@@ -363,7 +324,7 @@ pub fn lose_soon<T: PipeTransport>(this: &Ref<T>, exception: Option<Obj>) -> Out
     }
     let py = this.py();
     end.life.set(PipeLife::Lost);
-    end.deregister();
+    leave(this);
     let Some(scheduler) = end.scheduler() else {
         return Ok(());
     };
@@ -384,7 +345,7 @@ pub fn call_connection_lost<T: PipeTransport>(this: &Ref<T>, exception: &Obj) ->
         None => Ok(Obj::none(py)),
     };
     let raised = told.err().map(|raised| raised.take(py));
-    end.deregister();
+    leave(this);
     end.life.set(PipeLife::Closed);
     let closed = match end.pipe.take() {
         Some(pipe) => call::method(&pipe, intern!(py, "close"), []).map(drop),
@@ -405,7 +366,7 @@ pub fn call_connection_lost<T: PipeTransport>(this: &Ref<T>, exception: &Obj) ->
 pub fn lose_now<T: PipeTransport>(this: &Ref<T>) -> Outcome<()> {
     let end = this.end();
     end.life.set(PipeLife::Lost);
-    end.deregister();
+    leave(this);
     call_connection_lost(this, &Obj::none(this.py()))
 }
 
@@ -418,7 +379,7 @@ pub fn abandoned<T: PipeTransport>(this: &Ref<T>) -> Outcome<()> {
     if !end.has_pipe() {
         return Ok(());
     }
-    end.deregister();
+    leave(this);
     let warned = report::warn_unclosed(this.as_obj());
     let raised = warned.err().map(|raised| raised.take(this.py()));
     if let Some(pipe) = end.pipe.take() {
