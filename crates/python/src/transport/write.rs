@@ -391,7 +391,7 @@ fn drained(this: &Ref<StreamTransport>) -> Outcome<()> {
     match this.life() {
         Life::Closing => return life::lose_now(this),
         Life::Open => this.loan.drained()?,
-        Life::Lost(_) | Life::Closed(_) => {}
+        Life::Lost(_) | Life::Closed(_) => return Ok(()),
     }
     if this.outgoing.is_ended() {
         return shutdown(this);
