@@ -333,11 +333,17 @@ def executor_outlives_its_shutdown(loop):
 
     async def main():
         future = loop.run_in_executor(None, release.wait)
+        before = threading.enumerate()
         await loop.shutdown_default_executor(0.01)
-        release.set()
-        await future
+        return future, [thread for thread in threading.enumerate() if thread not in before]
 
-    loop.run_until_complete(main())
+    future, shutdown = loop.run_until_complete(main())
+    release.set()
+    loop.run_until_complete(future)
+    # It has something to tell the loop at its end.
+    for thread in shutdown:
+        thread.join()
+    turn(loop)
 
 
 @program

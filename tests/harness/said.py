@@ -24,6 +24,14 @@ Program = Callable[[asyncio.AbstractEventLoop], None]
 _FRAME = r' *File "(?![^"]*/debug_)[^"]*", line \d+, in .*\n(?:    .*(?:\n|$))*'
 _SAME = [
     (r"_SelectorSocketTransport|StreamTransport", "Transport"),
+    (r"_SelectorDatagramTransport", "DatagramTransport"),
+    (r"_Unix(Read|Write|Sub)", r"\1"),
+    (r"asyncio\.sslproto\.SSLProtocol\b|asyncioxide\.TlsProtocol", "TlsProtocol"),
+    (r"asyncio\.sslproto\._SSLProtocolTransport|asyncioxide\.TlsTransport", "TlsTransport"),
+    (r"\bpipe \d+ connected", "pipe N connected"),
+    (r"\bpid[= ]\d+", "pid N"),
+    (r"\bstdin=\d+", "stdin=N"),
+    (r"/tmp/tmp\w+", "/tmp/folder"),
     (r"_UnixSelectorEventLoop|BaseEventLoop|EventLoop", "Loop"),
     (r"0x[0-9a-f]+", "0x"),
     (r"\bfd=\d+", "fd=N"),

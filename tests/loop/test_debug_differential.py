@@ -7,10 +7,10 @@ import difflib
 import re
 
 import pytest
-from harness import debug_loop, debug_net
+from harness import debug_kinds, debug_loop, debug_net
 from harness.said import Said, said_by
 
-PROGRAMS = [*debug_loop.PROGRAMS, *debug_net.PROGRAMS]
+PROGRAMS = [*debug_loop.PROGRAMS, *debug_net.PROGRAMS, *debug_kinds.PROGRAMS]
 
 
 def without_inner_callbacks(said: list[Said]) -> list[Said]:
