@@ -327,7 +327,8 @@ def bad_callables(loop):
 
 @program
 def executor_outlives_its_shutdown(loop):
-    if sys.version_info < (3, 12):
+    # 3.12.1 waits for ever before it looks at its timeout.
+    if sys.version_info < (3, 13):
         return
     release = threading.Event()
 
@@ -337,8 +338,10 @@ def executor_outlives_its_shutdown(loop):
         await loop.shutdown_default_executor(0.01)
         return future, [thread for thread in threading.enumerate() if thread not in before]
 
-    future, shutdown = loop.run_until_complete(main())
-    release.set()
+    try:
+        future, shutdown = loop.run_until_complete(main())
+    finally:
+        release.set()
     loop.run_until_complete(future)
     # It has something to tell the loop at its end.
     for thread in shutdown:
