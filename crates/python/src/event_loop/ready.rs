@@ -7,8 +7,8 @@ use std::time::Instant;
 
 use super::core::EventLoopData;
 use super::report;
-use crate::handle::handle;
 use crate::handle::schedule::{Entry, Phase, run_callback};
+use crate::handle::{handle, timer_handle};
 use crate::py::coroutine::{enter_step, leave_step};
 use crate::py::errors::{Outcome, Raised, guard, leaves_the_loop};
 use crate::py::instance::Ref;
@@ -35,7 +35,7 @@ fn attempt(this: &Ref<EventLoopData>, entry: Entry) -> Outcome<()> {
         return failed(this, &entry, raised);
     }
     if let Entry::Handle(handle) = entry {
-        handle::finish(handle, this.upcast());
+        timer_handle::finish_run(handle, this.upcast());
     }
     Ok(())
 }

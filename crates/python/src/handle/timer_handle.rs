@@ -82,6 +82,18 @@ pub fn finish(this: Ref<TimerHandleData>, scheduler: &Scheduler) {
     this.retire(&scheduler.pools.timers);
 }
 
+/// Lets go of a handle that has run, which may be a timer's; see `handle::finish`.
+#[inline]
+pub fn finish_run(this: Ref<HandleData>, scheduler: &Scheduler) {
+    if this.is_exact() {
+        return handle::finish(this, scheduler);
+    }
+    match this.narrow::<TimerHandleData>() {
+        Ok(timer) => finish(timer, scheduler),
+        Err(handle) => handle::leave_queue(&handle),
+    }
+}
+
 /// The timer goes from the heap into the ready queue, unless it was cancelled.
 #[inline]
 pub fn into_ready(this: Ref<TimerHandleData>, scheduler: &Scheduler) -> Option<Ref<HandleData>> {

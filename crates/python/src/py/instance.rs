@@ -229,6 +229,20 @@ impl<T: Payload> Ref<T> {
     }
 }
 
+impl<T: Payload> Ref<T> {
+    /// The same object as an exact instance of another of our types, if it is one.
+    #[inline]
+    pub fn narrow<D: Payload>(self) -> Result<Ref<D>, Self> {
+        match self.object.downcast_exact::<D>() {
+            Some(_) => Ok(Ref {
+                object: self.object,
+                payload: PhantomData,
+            }),
+            None => Err(self),
+        }
+    }
+}
+
 impl<T: Payload> Clone for Ref<T> {
     #[inline]
     fn clone(&self) -> Self {
