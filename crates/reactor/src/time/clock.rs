@@ -83,9 +83,20 @@ const NS_PER_S: u64 = 1_000_000_000;
 #[inline]
 #[must_use]
 pub fn seconds(ns: u64) -> f64 {
-    // `_PyTime_AsSecondsDouble`: whole seconds are converted as such, the rest is one division. Up to 2^53 ns, 104 days after
-    // boot, the division gives the same for both.
-    if ns > 1 << f64::MANTISSA_DIGITS && ns.is_multiple_of(NS_PER_S) {
+    if ns > EXACT_NS {
+        return many_seconds(ns);
+    }
+    // Signed, which is one instruction.
+    ns as i64 as f64 / NS_PER_S as f64
+}
+
+/// Up to so many nanoseconds, 104 days, one division gives all that `_PyTime_AsSecondsDouble` gives.
+const EXACT_NS: u64 = 1 << f64::MANTISSA_DIGITS;
+
+/// `_PyTime_AsSecondsDouble`: whole seconds are converted as such, the rest is one division.
+#[cold]
+fn many_seconds(ns: u64) -> f64 {
+    if ns.is_multiple_of(NS_PER_S) {
         (ns / NS_PER_S) as f64
     } else {
         ns as f64 / NS_PER_S as f64
