@@ -113,12 +113,6 @@ _BASE_EVENTS: list[Rule] = [
         BaseEventLoopWithSelectorTests.test_create_server_nosoreuseport
         BaseEventLoopWithSelectorTests.test_create_server_soreuseport_only_defined
         BaseEventLoopWithSelectorTests.test_create_server_cant_bind
-        BaseEventLoopWithSelectorTests.test_create_datagram_endpoint_no_addrinfo
-        BaseEventLoopWithSelectorTests.test_create_datagram_endpoint_socket_err
-        BaseEventLoopWithSelectorTests.test_create_datagram_endpoint_setblk_err
-        BaseEventLoopWithSelectorTests.test_create_datagram_endpoint_cant_bind
-        BaseEventLoopWithSelectorTests.test_create_datagram_endpoint_nosoreuseport
-        BaseEventLoopWithSelectorTests.test_create_datagram_endpoint_ip_addr
         """,
     ),
     *rules(
@@ -133,8 +127,6 @@ _BASE_EVENTS: list[Rule] = [
         BaseEventLoopWithSelectorTests.test_create_connection_no_local_addr
         BaseEventLoopWithSelectorTests.test_create_server_empty_host
         BaseEventLoopWithSelectorTests.test_create_server_no_getaddrinfo
-        BaseEventLoopWithSelectorTests.test_create_datagram_endpoint_allow_broadcast
-        BaseEventLoopWithSelectorTests.test_create_datagram_endpoint_connect_err
         """,
     ),
     *rules(
@@ -161,12 +153,6 @@ _BASE_EVENTS: list[Rule] = [
         "a mock in loop._make_ssl_transport",
         "test_base_events",
         "BaseEventLoopWithSelectorTests.test_create_connection_ssl_server_hostname_default",
-    ),
-    *rules(
-        WHITE_BOX,
-        "reads transport._sock",
-        "test_base_events",
-        "BaseEventLoopWithSelectorTests.test_create_datagram_endpoint_sock_unix",
     ),
     *rules(
         WHITE_BOX,

@@ -278,6 +278,15 @@ class TestUnixSockets:
             await protocol.has_received(1)
             assert protocol.received == [(b"hello", None)]
 
+    @pytest.mark.only("asyncioxide")
+    async def test_the_other_end_of_a_pair_needs_no_address(self, loop, endpoint):
+        # asyncio takes a peer without a name for no peer, and ends with a TypeError.
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        transport, _ = await endpoint(sock=ours)
+        with theirs:
+            transport.sendto(b"hello")
+            assert theirs.recv(10) == b"hello"
+
     async def test_sequenced_packets(self, loop, endpoint):
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:

@@ -1,6 +1,7 @@
 """Names and addresses: getaddrinfo answers as the socket module does.
 
-Literal addresses are taken for what the resolver would make of them, without asking it. No combination asks a name server: hosts are literal, local, or refused before.
+Literal addresses are taken for what the resolver would make of them, without asking it. No
+combination asks a name server: hosts are literal, local, or refused before.
 """
 
 from __future__ import annotations

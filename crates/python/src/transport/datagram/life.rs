@@ -39,13 +39,12 @@ pub fn open(
         .extract()?;
     refuse_taken(scheduler, socket, fd)?;
     let peer = extra_info::peername(socket)?;
-    let is_connected = peer.bind().is_truthy()?;
     let has_address = address.bind().is_truthy()?;
     let fields = DatagramTransport {
         scheduler: Slot::new(Some(scheduler.clone())),
         extra: ExtraInfo::of(socket, Some(&peer))?,
         socket: Slot::new(Some(socket.clone())),
-        calls: Calls::of(socket, fd, is_connected)?,
+        calls: Calls::of(socket, fd, &peer)?,
         protocol: Slot::new(Some(protocol.clone())),
         address: Slot::new(has_address.then(|| address.clone())),
         fd: Cell::new(fd),

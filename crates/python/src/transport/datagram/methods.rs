@@ -89,7 +89,7 @@ fn repr(this: &This) -> Outcome {
     Ok(report::repr(this, "DatagramTransport", state, waiting))
 }
 
-/// asyncio's own class: a `Transport` too, and a `DatagramTransport` only since Python 3.13.
+/// asyncio's own class: a `Transport` too, and a `DatagramTransport` only since Python 3.12.
 fn class(this: &This) -> Outcome {
     let py = this.py();
     call::attr(

@@ -1,7 +1,6 @@
 //! What goes out: at once if the kernel has room, otherwise when it has.
 
 use pyo3::types::{PyAnyMethods, PyBytes, PyTuple, PyTypeMethods};
-use pyo3::{Python, intern};
 use reactor::{Departed, Interest};
 
 use super::life;
@@ -43,9 +42,11 @@ pub fn sendto(this: &Ref<DatagramTransport>, data: &Obj, to: &Obj) -> Outcome<()
     let own = this.address.get();
     if let Some(own) = &own {
         check_address(own, to)?;
-        if this.is_lost() {
-            return count_lost(this);
-        }
+    }
+    // asyncio looks at the address alone, and then finds no loop to report to once the transport is closed.
+    let is_closed = matches!(this.life.get(), Life::Closed(_));
+    if is_closed || (own.is_some() && this.is_lost()) {
+        return count_lost(this);
     }
     let to = own.as_ref().unwrap_or(to);
     let is_idle = this.queue.borrow().is_empty();
@@ -53,7 +54,7 @@ pub fn sendto(this: &Ref<DatagramTransport>, data: &Obj, to: &Obj) -> Outcome<()
         match offer(this, data, to) {
             Ok(Departed::Sent) => return Ok(()),
             Ok(Departed::WouldBlock) => wait_for_room(this)?,
-            Err(raised) => return send_failed(this, raised),
+            Err(raised) => return failed(this, raised, FAILED),
         }
     }
     push(this, data, to)?;
@@ -86,23 +87,9 @@ fn count_lost(this: &Ref<DatagramTransport>) -> Outcome<()> {
 fn offer(this: &Ref<DatagramTransport>, data: &Obj, to: &Obj) -> Outcome<Departed> {
     match this.socket.get() {
         Some(socket) => this.calls.send(&socket, data, to),
-        None => closed(this.py()),
+        // The protocol has ended the transport from inside a call.
+        None => Ok(Departed::Sent),
     }
-}
-
-/// The transport is closed. asyncio finds nothing there to report its failure to; the AttributeError is its own.
-fn closed<R>(py: Python<'_>) -> Outcome<R> {
-    match call::attr(&Obj::none(py), intern!(py, "call_exception_handler")) {
-        Ok(_) => unreachable!("None has no such attribute"),
-        Err(raised) => Err(raised),
-    }
-}
-
-fn send_failed(this: &Ref<DatagramTransport>, raised: Raised) -> Outcome<()> {
-    if let Life::Closed(_) = this.life.get() {
-        return Err(raised);
-    }
-    failed(this, raised, FAILED)
 }
 
 fn wait_for_room(this: &Ref<DatagramTransport>) -> Outcome<()> {
@@ -158,7 +145,7 @@ pub fn on_writable(this: &Ref<DatagramTransport>) -> Outcome<()> {
                 break;
             }
             // The rest goes on with the next event.
-            Err(raised) => return send_failed(this, raised),
+            Err(raised) => return failed(this, raised, FAILED),
         }
     }
     this.flow.shrunk(this, this.queued_bytes.get())?;

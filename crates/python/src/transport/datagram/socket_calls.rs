@@ -8,7 +8,7 @@ use std::cell::Cell;
 use std::net::SocketAddr;
 
 use pyo3::types::{PyAnyMethods, PyInt, PyString, PyStringMethods, PyTuple, PyTupleMethods};
-use pyo3::{Bound, PyAny, intern};
+use pyo3::{Bound, PyAny, Python, intern};
 use reactor::net::literal;
 use reactor::{Arrived, Datagram, Departed, Family, Fd, ReadBuffer};
 
@@ -40,6 +40,8 @@ enum Target {
     Addressed,
     /// The peer that the socket is connected to.
     Peer,
+    /// The same if there is no address: the other end of a pair of sockets has no name, by which asyncio would know it.
+    PeerUnlessAddressed,
 }
 
 /// A socket's methods, and what is known of it.
@@ -52,21 +54,22 @@ pub struct Calls {
 }
 
 impl Calls {
-    /// The calls of `socket`, whose descriptor is `fd`. `is_connected`: it has a peer.
+    /// The calls of `socket`, whose descriptor is `fd`. `peer` is the name of the other end, None if it is not connected.
     ///
     /// # Errors
-    /// OSError for what is no socket.
-    pub fn of(socket: &Obj, fd: i32, is_connected: bool) -> Outcome<Self> {
+    /// AttributeError for what is no socket.
+    pub fn of(socket: &Obj, fd: i32, peer: &Obj) -> Outcome<Self> {
         let py = socket.py();
         let class = call::attr(imports::socket(py), intern!(py, "socket"))?;
         let way = match Datagram::new(Fd::new(fd)).family() {
             Ok(Some(family)) if socket.type_is(&class) => Way::Direct(family),
             _ => Way::Socket,
         };
-        let target = if is_connected {
-            Target::Peer
-        } else {
-            Target::Addressed
+        let has_name = peer.bind().is_truthy()?;
+        let target = match has_name {
+            true => Target::Peer,
+            false if peer.is_none() => Target::Addressed,
+            false => Target::PeerUnlessAddressed,
         };
         Ok(Self {
             fileno: Slot::new(Some(call::attr(socket, intern!(py, "fileno"))?)),
@@ -120,18 +123,22 @@ impl Calls {
     /// OSError; TypeError, ValueError and OverflowError for what is no address.
     pub fn send(&self, socket: &Obj, data: &Obj, to: &Obj) -> Outcome<Departed> {
         let py = socket.py();
-        let Way::Direct(family) = self.way.get() else {
-            return self.send_by_method(socket, data, to);
+        let to_peer = match self.target.get() {
+            Target::Addressed => false,
+            Target::Peer => true,
+            Target::PeerUnlessAddressed => to.is_none(),
         };
         let failed = |error: std::io::Error| Raised::os_error(py, &error);
-        match self.target.get() {
-            Target::Peer => {
+        match (self.way.get(), to_peer) {
+            (Way::Socket, true) => sent(py, call::method(socket, intern!(py, "send"), [data])),
+            (Way::Socket, false) => sent_to(socket, data, to),
+            (Way::Direct(_), true) => {
                 let datagram = self.datagram()?;
                 with_data(data, |bytes| datagram.send(bytes))?.map_err(failed)
             }
-            Target::Addressed => match literal_address(family, to) {
+            (Way::Direct(family), false) => match literal_address(family, to) {
                 // A name is for the socket to resolve, and what is no address for it to refuse.
-                None => self.send_by_method(socket, data, to),
+                None => sent_to(socket, data, to),
                 Some(address) => {
                     let event = Obj::from(PyString::intern(py, "socket.sendto"));
                     call::method(imports::sys(py), intern!(py, "audit"), [&event, socket, to])?;
@@ -140,18 +147,6 @@ impl Calls {
                 }
             },
         }
-    }
-
-    fn send_by_method(&self, socket: &Obj, data: &Obj, to: &Obj) -> Outcome<Departed> {
-        let py = socket.py();
-        let sent = match self.target.get() {
-            Target::Peer => call::method(socket, intern!(py, "send"), [data]),
-            Target::Addressed => call::method(socket, intern!(py, "sendto"), [data, to]),
-        };
-        Ok(match unless_blocked(py, sent)? {
-            Some(_) => Departed::Sent,
-            None => Departed::WouldBlock,
-        })
     }
 
     /// The socket for system calls. One that was closed or detached behind our back has the number -1 here, which the
@@ -163,6 +158,20 @@ impl Calls {
         };
         Ok(Datagram::new(Fd::new(fd)))
     }
+}
+
+/// `socket.sendto(data, to)`
+fn sent_to(socket: &Obj, data: &Obj, to: &Obj) -> Outcome<Departed> {
+    let py = socket.py();
+    sent(py, call::method(socket, intern!(py, "sendto"), [data, to]))
+}
+
+/// What a socket's own method says.
+fn sent(py: Python<'_>, sent: Outcome) -> Outcome<Departed> {
+    Ok(match unless_blocked(py, sent)? {
+        Some(_) => Departed::Sent,
+        None => Departed::WouldBlock,
+    })
 }
 
 /// Lets `send` look at the bytes of `data`.
