@@ -6,6 +6,7 @@ test is here when it asks for something that is no part of asyncio.
     duplicate    the same test on stock asyncio
     libuv        tests libuv or what Cython makes
     uvloop-only  asks for a difference between uvloop and asyncio
+    not-asyncio  stock asyncio, run in its place, fails the test too
     white-box    drives or asserts private attributes of uvloop's code
 """
 
@@ -15,6 +16,7 @@ from conformance.rules import Rule, rules
 
 DUPLICATE = "duplicate"
 LIBUV = "libuv"
+NOT_ASYNCIO = "not-asyncio"
 UVLOOP_ONLY = "uvloop-only"
 WHITE_BOX = "white-box"
 
@@ -144,5 +146,53 @@ TESTS: list[Rule] = [
         "sendto() to a host's name, which asyncio resolves",
         "test_udp",
         "Test_UV_UDP.test_udp_sendto_dns",
+    ),
+    *rules(
+        NOT_ASYNCIO,
+        "data after the other side's close_notify is an SSLError in asyncio",
+        "test_tcp",
+        "Test_UV_TCPSSL.test_bpo_39951_discard_trailing_data",
+    ),
+    *rules(
+        NOT_ASYNCIO,
+        "asyncio hands over what came with the handshake before start_tls() returns",
+        "test_tcp",
+        "Test_UV_TCPSSL.test_first_data_after_wakeup",
+    ),
+    *rules(
+        NOT_ASYNCIO,
+        "asyncio does not see that a connection ends while reading is paused",
+        "test_tcp",
+        """
+        Test_UV_TCPSSL.test_shutdown_timeout_handler_not_set
+        Test_UV_TCPSSL.test_shutdown_while_pause_reading
+        """,
+    ),
+    *rules(
+        NOT_ASYNCIO,
+        "sendto() after connection_lost() is an AttributeError in asyncio",
+        "test_udp",
+        "Test_UV_UDP.test_send_after_close",
+    ),
+    *rules(
+        NOT_ASYNCIO,
+        "forks the test's process or links to its interpreter, which 3.15 does not bear",
+        "test_executors",
+        "TestUVExecutors.test_executors_process_pool_01",
+        since=(3, 14),
+    ),
+    *rules(
+        NOT_ASYNCIO,
+        "starts a link to the interpreter, which does not find its environment since 3.15",
+        "test_process",
+        "Test_UV_Process.test_process_executable_1",
+        since=(3, 15),
+    ),
+    *rules(
+        NOT_ASYNCIO,
+        "starts a process by forkserver that does not find the test",
+        "test_regr1",
+        "TestIssue39Regr.test_issue39_regression",
+        since=(3, 14),
     ),
 ]

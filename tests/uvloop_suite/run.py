@@ -17,10 +17,9 @@ sys.path.insert(1, str(Path(__file__).resolve().parent.parent))
 
 import exclusions
 import source
-import stock_failures
 from conformance import session
 from conformance.session import Suite
-from conformance.target import LOOP_NAMES, STOCK
+from conformance.target import LOOP_NAMES
 
 HERE = Path(__file__).resolve().parent
 PACKAGE = "tests"
@@ -30,7 +29,7 @@ examples:
   run.py                                everything, against asyncioxide
   run.py --module tcp --match '*.test_create_server*'
   run.py --loop uvloop                  the runner's own check: all must pass
-  run.py --loop stock                   likewise, but for stock_failures.py
+  run.py --loop stock                   likewise
   run.py --list --module process        what would run, and what not and why
 """
 
@@ -48,8 +47,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--folder", type=Path, metavar="DIR", help="uvloop's sources, if unpacked already"
     )
     options = parser.parse_args(arguments)
-    if options.loop == STOCK and options.expect == "auto":
-        options.expect = "failures"
     try:
         folder = options.folder.resolve() if options.folder else source.unpacked()
     except LookupError as exc:
@@ -67,7 +64,6 @@ def suite(options: argparse.Namespace, folder: Path) -> Suite:
         worker=HERE / "worker.py",
         modules_left_out=exclusions.MODULES,
         tests_left_out=exclusions.TESTS,
-        expected_failures=stock_failures.TESTS if options.loop == STOCK else (),
         env={} if options.loop == UVLOOP else _stand_in(options, folder),
     )
 
