@@ -10,7 +10,6 @@ import asyncio
 import gc
 import inspect
 import logging
-import re
 import signal
 from collections.abc import Iterator
 from typing import Any
@@ -21,8 +20,6 @@ from harness.loops import KINDS, ORDERING_KINDS, Library, TrackedFactory, librar
 
 # What a finished test leaves running must end within so many turns of the loop.
 GRACE_TURNS = 10
-
-_ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 
 _failed = pytest.StashKey[bool]()
 
@@ -43,11 +40,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     ordering = metafunc.definition.get_closest_marker("ordering")
     kinds = only.args if only else ORDERING_KINDS if ordering else KINDS
     metafunc.parametrize("loop_kind", kinds)
-
-
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Takes addresses out of names, so that all processes know a test by the same one."""
-    item._nodeid = _ADDRESS.sub("", item.nodeid)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

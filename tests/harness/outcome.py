@@ -30,6 +30,11 @@ def normalized(text: str) -> str:
     return text
 
 
+def shown(value: Any) -> str:
+    """The name that a parameter gives to a test: its repr, but the same in every process."""
+    return normalized(repr(value))
+
+
 @dataclass(frozen=True)
 class Outcome:
     """A value's class, or an exception's class and text."""

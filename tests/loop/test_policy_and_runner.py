@@ -12,7 +12,7 @@ import warnings
 from typing import ClassVar
 
 import pytest
-from harness.outcome import outcome
+from harness.outcome import outcome, shown
 
 
 @contextlib.contextmanager
@@ -167,7 +167,7 @@ class TestRun:
         expected = r"asyncio.run() cannot be called from a running event loop"
         assert names.run(main()) == expected
 
-    @pytest.mark.parametrize("wrong", [1, None, "main", lambda: None], ids=repr)
+    @pytest.mark.parametrize("wrong", [1, None, "main", lambda: None], ids=shown)
     def test_refuses_what_is_no_coroutine_as_asyncio_does(self, names, wrong):
         assert outcome(lambda: names.run(wrong)) == outcome(lambda: asyncio.run(wrong))
 

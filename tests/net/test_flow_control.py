@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from harness.outcome import outcome
+from harness.outcome import outcome, shown
 from harness.protocols import Recorder
 
 SMALL = 4096
@@ -58,7 +58,9 @@ class TestMarks:
         assert str(caught.value) == text
         assert transport.get_write_buffer_limits() == (16 * 1024, 64 * 1024)
 
-    @pytest.mark.parametrize("options", [{"high": "1"}, {"low": "1"}, {"high": object()}], ids=str)
+    @pytest.mark.parametrize(
+        "options", [{"high": "1"}, {"low": "1"}, {"high": object()}], ids=shown
+    )
     async def test_what_is_no_number_is_refused(self, loop, connect, options):
         transport, _, _ = await connect()
         found = outcome(lambda: transport.set_write_buffer_limits(**options))

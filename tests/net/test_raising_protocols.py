@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from harness.outcome import shown
 from harness.protocols import Recorder
 
 
@@ -186,7 +187,7 @@ class TestBuffered:
         message = "Fatal error: protocol.get_buffer() call failed."
         check_report(reports, message, error, transport, protocol)
 
-    @pytest.mark.parametrize("buffer", [bytearray(), memoryview(bytearray())], ids=repr)
+    @pytest.mark.parametrize("buffer", [bytearray(), memoryview(bytearray())], ids=shown)
     async def test_get_buffer_gives_an_empty_one(self, loop, connect, reports, buffer):
         _, protocol, peer = await connect(lambda: BufferedRecorder(buffer=lambda: buffer))
         peer.sock.sendall(b"x")

@@ -6,6 +6,7 @@ import asyncio
 import types
 
 import pytest
+from harness.outcome import shown
 
 
 class MakesNoException(Exception):
@@ -223,7 +224,7 @@ class TestTheIterator:
         with pytest.raises(KeyError):
             iterator.throw(KeyError)
 
-    @pytest.mark.parametrize("thrown", [MakesNoException, LooksLikeAnError(), 5, int], ids=repr)
+    @pytest.mark.parametrize("thrown", [MakesNoException, LooksLikeAnError(), 5, int], ids=shown)
     def test_throw_refuses_what_is_no_exception(self, loop, make_future, thrown):
         for waiting in (
             make_future().__await__(),

@@ -6,7 +6,7 @@ import asyncio
 import math
 
 import pytest
-from harness.outcome import Outcome, outcome
+from harness.outcome import Outcome, outcome, shown
 from harness.versions import since
 
 
@@ -42,7 +42,7 @@ async def test_passes_a_result(loop, sleep, delay):
     assert await sleep(delay, result=result) is result
 
 
-@pytest.mark.parametrize("delay", ["1", None, [], (), object()], ids=repr)
+@pytest.mark.parametrize("delay", ["1", None, [], (), object()], ids=shown)
 async def test_what_is_no_number_fails_as_in_asyncio(loop, sleep, delay):
     async def of(function):
         try:

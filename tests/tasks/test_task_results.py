@@ -6,7 +6,7 @@ import asyncio
 import types
 
 import pytest
-from harness.outcome import outcome
+from harness.outcome import outcome, shown
 
 
 def run_turn(loop):
@@ -181,7 +181,7 @@ class TestWhatCanRun:
 
         assert loop.run_until_complete(make_task(Handmade())) == "handmade"
 
-    @pytest.mark.parametrize("wrong", [None, 1, "text", lambda: None, [], object], ids=repr)
+    @pytest.mark.parametrize("wrong", [None, 1, "text", lambda: None, [], object], ids=shown)
     def test_nothing_else(self, loop, names, wrong):
         expected = outcome(lambda: asyncio.Task(wrong, loop=loop))
         assert expected.raised
