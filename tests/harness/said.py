@@ -62,8 +62,8 @@ class _Listener(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         text = record.getMessage()
-        # The stock loop's alone: ours has no selector.
-        if not text.startswith("Using selector:"):
+        # The stock loop's alone: ours has no selector, and no child watcher, which 3.11 logs by.
+        if not re.match(r"Using selector:|process \d+ exited with", text):
             exception = record.exc_info and record.exc_info[1]
             self.said.append((record.levelname, f"{normal(text)}\n{exception!r}"))
 
