@@ -57,6 +57,14 @@ class TestWriting:
         assert read_exactly(read, 11) == b"arrayviewab"
         await end(transport, protocol)
 
+    async def test_nothing_can_be_read(self, loop, ends):
+        _, write = ends.pipe()
+        transport, protocol = await connect(loop, ends, write)
+        for method in ("is_reading", "pause_reading", "resume_reading"):
+            with pytest.raises(NotImplementedError):
+                getattr(transport, method)()
+        await end(transport, protocol)
+
     async def test_much_arrives_whole_and_close_waits_for_it(self, loop, ends):
         read, write = ends.pipe()
         transport, protocol = await connect(loop, ends, write)

@@ -7,9 +7,10 @@
 //! Follows `unix_events._UnixWritePipeTransport`.
 
 use std::cell::{Cell, RefCell};
+use std::ffi::CStr;
 use std::mem::offset_of;
 
-use pyo3::exceptions::{PyAssertionError, PyBrokenPipeError};
+use pyo3::exceptions::{PyAssertionError, PyBrokenPipeError, PyNotImplementedError};
 use pyo3::types::{PyAnyMethods, PyBytes, PyInt, PyTuple};
 use pyo3::{Python, intern};
 use reactor::poll::Event;
@@ -386,7 +387,7 @@ pub fn build(py: Python<'_>) -> Outcome {
         c"Whether pause_writing() was called last.",
         |this| Ok(Obj::bool(this.py(), this.flow.is_paused())),
     );
-    let builder = lifetime(flow_control(writing(builder)));
+    let builder = lifetime(flow_control(no_reading(writing(builder))));
     pipe::methods(builder).build(py)
 }
 
@@ -425,6 +426,17 @@ fn writing(builder: TypeBuilder<WritePipeTransport>) -> TypeBuilder<WritePipeTra
             c"can_write_eof($self, /)\n--\n\nTrue: to close a pipe is to say that nothing will follow.",
             |this| Ok(Obj::bool(this.py(), true)),
         )
+}
+
+/// asyncio's derives from `asyncio.Transport`, of which these are the methods that a pipe's writing end has no use for.
+fn no_reading(builder: TypeBuilder<WritePipeTransport>) -> TypeBuilder<WritePipeTransport> {
+    const DOC: &CStr = c"Nothing is read here: NotImplementedError.";
+    let refuse =
+        |_: &Ref<WritePipeTransport>| Err(Raised::from(PyNotImplementedError::new_err(())));
+    builder
+        .method0(c"is_reading", DOC, refuse)
+        .method0(c"pause_reading", DOC, refuse)
+        .method0(c"resume_reading", DOC, refuse)
 }
 
 fn flow_control(builder: TypeBuilder<WritePipeTransport>) -> TypeBuilder<WritePipeTransport> {
