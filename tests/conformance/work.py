@@ -124,6 +124,7 @@ class BetweenTests:
 
 
 def _restore_signals() -> None:
-    """A background job of a shell is started with SIGINT and SIGQUIT ignored."""
+    """A background job of a shell is started with SIGINT and SIGQUIT ignored, or with SIGHUP."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)

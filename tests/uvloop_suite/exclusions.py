@@ -195,4 +195,11 @@ TESTS: list[Rule] = [
         "TestIssue39Regr.test_issue39_regression",
         since=(3, 14),
     ),
+    *rules(
+        UVLOOP_ONLY,
+        "create_unix_server(cleanup_socket=...), which asyncio's loop has from 3.13 on",
+        "test_unix",
+        "Test_UV_Unix.test_create_unix_server_path_stream_bittype",
+        before=(3, 13),
+    ),
 ]

@@ -53,6 +53,7 @@ def _be_asyncio(case: Any) -> None:
     Such a skip is not taken: the test is repeated as one of a third loop.
     """
     case.implementation = STOCK
+    case.is_asyncio_loop = lambda self: True
     original: Callable[[Any, Callable[[], Any]], None] = case._callTestMethod
 
     def _callTestMethod(self: Any, method: Callable[[], Any]) -> None:
