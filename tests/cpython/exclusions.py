@@ -6,9 +6,8 @@ here when it cannot tell anything about a loop other than the stock one.
     white-box   drives or asserts private attributes of the stock Python code
     c-only      asks for what C code records for the C Task and Future only, so that asyncio's
                 pure-Python ones fail it as well; test_call_graph.py shows it for each
-    stock-only  tests a stock class that is neither loop, Task nor Future
-    no-loop     never makes an event loop, so it passes for all of them
-    duplicate   another class runs the same tests; its parameter means nothing here
+    stock-only  drives a private class of the stock loop, often with mocks: its transports for
+                Windows and for pipes, SSLProtocol, BaseSubprocessTransport, child watchers
     platform    not for Linux
 """
 
@@ -19,8 +18,6 @@ from conformance.rules import Rule, rules
 WHITE_BOX = "white-box"
 C_ONLY = "c-only"
 STOCK_ONLY = "stock-only"
-NO_LOOP = "no-loop"
-DUPLICATE = "duplicate"
 PLATFORM = "platform"
 
 MODULES: list[Rule] = [
@@ -38,9 +35,6 @@ MODULES: list[Rule] = [
         "test_selector_events",
         "*",
     ),
-    *rules(NO_LOOP, "abstract transports and _FlowControlMixin", "test_transports", "*"),
-    *rules(NO_LOOP, "abstract protocols", "test_protocols", "*"),
-    *rules(NO_LOOP, "formats what a debugger read", "test_tools", "*", since=(3, 14)),
 ]
 
 _BASE_EVENTS: list[Rule] = [
@@ -90,12 +84,6 @@ _BASE_EVENTS: list[Rule] = [
         "test_base_events",
         "BaseEventLoopTests.test_custom_run_forever_integration",
         since=(3, 13),
-    ),
-    *rules(
-        NO_LOOP,
-        "other interpreters with the stock loop",
-        "test_base_events",
-        "BaseEventLoopTests.test_env_var_debug",
     ),
     *rules(
         WHITE_BOX,
@@ -164,58 +152,29 @@ _BASE_EVENTS: list[Rule] = [
 
 _EVENTS: list[Rule] = [
     *rules(
-        DUPLICATE,
-        "EPollEventLoopTests with another selector",
-        "test_events",
-        "PollEventLoopTests.*",
-        "SelectEventLoopTests.*",
-    ),
-    *rules(
         WHITE_BOX,
         "counts the calls of loop._run_once",
         "test_events",
-        "EPollEventLoopTests.test_timeout_rounding",
+        "*EventLoopTests.test_timeout_rounding",
     ),
     *rules(
         WHITE_BOX,
         "mocks in loop._start_serving, _stop_serving and asyncio.base_events.socket",
         "test_events",
-        "EPollEventLoopTests.test_create_server_multiple_hosts_ipv[46]",
+        "*EventLoopTests.test_create_server_multiple_hosts_ipv[46]",
     ),
     *rules(
         WHITE_BOX,
         "ends with loop._stop_serving()",
         "test_events",
-        "EPollEventLoopTests.test_prompt_cancellation",
+        "*EventLoopTests.test_prompt_cancellation",
     ),
     *rules(
         WHITE_BOX,
         "assigns transport._pipe",
         "test_events",
-        "EPollEventLoopTests.test_unclosed_pipe_transport",
+        "*EventLoopTests.test_unclosed_pipe_transport",
     ),
-    *rules(
-        NO_LOOP,
-        "a stock Handle over a mock loop",
-        "test_events",
-        """
-        HandleTests.test_callback_with_exception
-        HandleTests.test_coroutine_like_object_debug_formatting
-        HandleTests.test_handle
-        HandleTests.test_handle_repr
-        HandleTests.test_handle_repr_debug
-        HandleTests.test_handle_weakref
-        """,
-    ),
-    *rules(NO_LOOP, "a stock TimerHandle over a mock loop", "test_events", "TimerTests.*"),
-    *rules(
-        NO_LOOP,
-        "the methods of abstract classes raise NotImplementedError",
-        "test_events",
-        "AbstractEventLoopTests.*",
-        "TestAbstractServer.*",
-    ),
-    *rules(NO_LOOP, "stock policies; loops are made and closed", "test_events", "PolicyTests.*"),
     *rules(
         STOCK_ONLY,
         "the pure-Python get_running_loop() and Task in place of asyncio's",
@@ -238,7 +197,6 @@ _TASKS: list[Rule] = [
         "CIntrospectionTests.*",
         "PyIntrospectionTests.*",
     ),
-    *rules(NO_LOOP, "relations of the stock classes", "test_tasks", "GenericTaskTests.*"),
     *rules(
         STOCK_ONLY,
         "another interpreter, with _asyncio._swap_current_task()",
@@ -288,7 +246,6 @@ _TASKS: list[Rule] = [
 ]
 
 _STREAMS: list[Rule] = [
-    *rules(NO_LOOP, "a mock loop", "test_runners", "RunnerTests.test_custom_factory"),
     *rules(
         WHITE_BOX,
         "reads transport._ssl_protocol",
@@ -333,20 +290,6 @@ _STREAMS: list[Rule] = [
         "SelectorStartTLSTests.test_create_connection_ssl_failed_certificate_no_cycles",
         certain=False,
     ),
-    *rules(
-        DUPLICATE,
-        "EPollEventLoopTests with another selector",
-        "test_sendfile",
-        "PollEventLoopTests.*",
-        "SelectEventLoopTests.*",
-    ),
-    *rules(
-        DUPLICATE,
-        "EPollEventLoopTests with another selector",
-        "test_sock_lowlevel",
-        "PollEventLoopTests.*",
-        "SelectEventLoopTests.*",
-    ),
 ]
 
 _SUBPROCESS: list[Rule] = [
@@ -355,27 +298,6 @@ _SUBPROCESS: list[Rule] = [
         "drives BaseSubprocessTransport with a mock process",
         "test_subprocess",
         "SubprocessTransportTests.*",
-    ),
-    *rules(
-        DUPLICATE,
-        "SubprocessThreadedWatcherTests with another stock child watcher",
-        "test_subprocess",
-        "SubprocessSafeWatcherTests.*",
-        "SubprocessFastWatcherTests.*",
-        before=(3, 14),
-    ),
-    *rules(
-        DUPLICATE,
-        "SubprocessThreadedWatcherTests with another stock child watcher",
-        "test_subprocess",
-        "SubprocessPidfdWatcherTests.*",
-    ),
-    *rules(
-        DUPLICATE,
-        "SubprocessThreadedWatcherTests with another stock child watcher",
-        "test_subprocess",
-        "SubprocessMultiLoopWatcherTests.*",
-        before=(3, 12),
     ),
     *rules(
         STOCK_ONLY,
@@ -404,7 +326,7 @@ _SUBPROCESS: list[Rule] = [
         WHITE_BOX,
         "reads loop._watcher",
         "test_subprocess",
-        "SubprocessThreadedWatcherTests.test_watcher_implementation",
+        "Subprocess*WatcherTests.test_watcher_implementation",
         since=(3, 14),
     ),
     *rules(
@@ -430,8 +352,8 @@ _SUBPROCESS: list[Rule] = [
         WHITE_BOX,
         "patches the transport class, or reads the watcher's table of callbacks",
         "test_subprocess",
-        "SubprocessThreadedWatcherTests.test_close_kill_running",
-        "SubprocessThreadedWatcherTests.test_close_dont_kill_finished",
+        "Subprocess*WatcherTests.test_close_kill_running",
+        "Subprocess*WatcherTests.test_close_dont_kill_finished",
     ),
 ]
 
