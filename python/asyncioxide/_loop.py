@@ -154,7 +154,6 @@ class EventLoop(_asyncioxide.EventLoop, asyncio.AbstractEventLoop):
     _asyncgen_finalizer_hook = _BASE._asyncgen_finalizer_hook
     _asyncgen_firstiter_hook = _BASE._asyncgen_firstiter_hook
     _check_sendfile_params = _BASE._check_sendfile_params
-    _do_shutdown = _BASE._do_shutdown
     _ensure_resolved = _BASE._ensure_resolved
     _getaddrinfo_debug = _BASE._getaddrinfo_debug
     _log_subprocess = _BASE._log_subprocess
@@ -167,11 +166,34 @@ class EventLoop(_asyncioxide.EventLoop, asyncio.AbstractEventLoop):
     _sendfile_fallback = _BASE._sendfile_fallback
     _server_class = Server
 
+    def _do_shutdown(self, future: asyncio.Future[None]) -> None:
+        """Shut the default executor down, on a thread of its own, and tell ``future``.
+
+        Follows ``BaseEventLoop._do_shutdown``. Nobody may be waiting any more when the answer
+        comes: up to Python 3.12 that is reported as an InvalidStateError, here it is no event.
+        """
+        failure: Exception | None = None
+        try:
+            self._default_executor.shutdown(wait=True)
+        except Exception as exception:
+            failure = exception
+        if not self.is_closed():
+            self.call_soon_threadsafe(_answer, future, failure)
+
     def __del__(self, _warn: Callable[..., object] = warnings.warn) -> None:
         if not self.is_closed():
             _warn(f"unclosed event loop {self!r}", ResourceWarning, source=self)
             if not self.is_running():
                 self.close()
+
+
+def _answer(future: asyncio.Future[None], failure: Exception | None) -> None:
+    if future.done():
+        return
+    if failure is None:
+        future.set_result(None)
+    else:
+        future.set_exception(failure)
 
 
 def new_event_loop(*, poll_every_turn: bool = False) -> EventLoop:

@@ -189,6 +189,23 @@ class TestShutdown:
         await loop.run_in_executor(None, int)
         await loop.shutdown_default_executor(timeout=30)
 
+    # Up to 3.12 asyncio reports an InvalidStateError.
+    @pytest.mark.only("asyncioxide", "asyncioxide-poll")
+    async def test_that_nobody_waits_for_any_more_is_not_reported(self, loop, gate, reports):
+        future = loop.run_in_executor(None, gate.wait)
+        ending = loop.create_task(loop.shutdown_default_executor())
+        await asyncio.sleep(0)
+        ending.cancel()
+        gate.set()
+        with pytest.raises(asyncio.CancelledError):
+            await ending
+        await future
+        answered = loop.create_future()
+        loop.call_soon_threadsafe(answered.set_result, None)
+        await answered
+        assert reports == []
+        loop.set_default_executor(concurrent.futures.ThreadPoolExecutor(1))
+
     def test_on_a_closed_loop_run_in_executor_raises(self, loop):
         loop.close()
         with pytest.raises(RuntimeError, match="^Event loop is closed$"):
