@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import functools
 import os
 import signal
@@ -393,23 +394,52 @@ class TestOtherThreads:
         loop.add_signal_handler(signal.SIGUSR1, print)
         errors = self.call(loop.remove_signal_handler, signal.SIGUSR1)
         assert errors == ["ValueError: signal only works in main thread of the main interpreter"]
-        # asyncio has forgotten it all the same.
-        if not loop.remove_signal_handler(signal.SIGUSR1):
-            signal.signal(signal.SIGUSR1, signal.SIG_DFL)
-            signal.set_wakeup_fd(-1)
+        # It is forgotten all the same, and only the interpreter's part is left.
+        assert loop.remove_signal_handler(signal.SIGUSR1) is False
+        assert loop._signal_handlers == {}
+        signal.signal(signal.SIGUSR1, signal.SIG_DFL)
+        signal.set_wakeup_fd(-1)
 
     def test_removing_what_is_not_there_is_not(self, loop):
         assert self.call(loop.remove_signal_handler, signal.SIGUSR1) == []
 
-    @pytest.mark.only("asyncioxide")
-    def test_closing_with_a_handler_is_refused_and_can_be_done_again(self, loop):
-        # asyncio raises the same, but the loop is closed by then and the signal stays as it is.
+    def test_closing_with_handlers_closes_the_loop_and_leaves_the_signals(self, loop_factory):
+        loop = loop_factory()
+        executor = concurrent.futures.ThreadPoolExecutor(1)
+        loop.set_default_executor(executor)
         loop.add_signal_handler(signal.SIGUSR1, print)
+        loop.add_signal_handler(signal.SIGUSR2, print)
         errors = self.call(loop.close)
         assert errors == ["ValueError: signal only works in main thread of the main interpreter"]
-        assert not loop.is_closed()
+        assert loop.is_closed()
+        assert list(loop._signal_handlers) == [signal.SIGUSR2]
+        with pytest.raises(RuntimeError, match="after shutdown"):
+            executor.submit(print)
+        for number in (signal.SIGUSR1, signal.SIGUSR2):
+            assert signal.getsignal(number) is not signal.SIG_DFL
+        # In the main thread it gives back what has a handler still.
         loop.close()
-        assert signal.getsignal(signal.SIGUSR1) is signal.SIG_DFL
+        assert signal.getsignal(signal.SIGUSR2) is signal.SIG_DFL
+        signal.signal(signal.SIGUSR1, signal.SIG_DFL)
+        assert signal.set_wakeup_fd(-1) == -1
+
+    @pytest.mark.only("asyncioxide")
+    def test_closing_with_a_handler_keeps_the_number_from_others(self, loop_factory):
+        loop = loop_factory()
+        loop.add_signal_handler(signal.SIGUSR1, print)
+        ours = signal.set_wakeup_fd(-1)
+        signal.set_wakeup_fd(ours)
+        self.call(loop.close)
+        pairs = [os.pipe() for _ in range(8)]
+        assert all(ours not in pair for pair in pairs)
+        signal.raise_signal(signal.SIGUSR1)
+        signal.signal(signal.SIGUSR1, signal.SIG_DFL)
+        for fd in sum(pairs, ()):
+            os.close(fd)
+        after = loop_factory()
+        after.run_until_complete(asyncio.sleep(0))
+        after.close()
+        assert signal.set_wakeup_fd(-1) == -1
 
     def test_closing_without_one_is_not(self, loop):
         loop.run_until_complete(asyncio.sleep(0))

@@ -11,7 +11,7 @@ use crate::event_loop::{fork, hooks, run, wakeup_fd};
 use crate::handle::schedule::{Phase, discard};
 use crate::py::args::{Args, Signature, no_arguments};
 use crate::py::call;
-use crate::py::errors::{Outcome, Raised};
+use crate::py::errors::{First, Outcome, Raised};
 use crate::py::imports;
 use crate::py::instance::{Payload, Ref};
 use crate::py::object::Obj;
@@ -169,7 +169,9 @@ fn close(this: &Ref<EventLoopData>, args: Args<'_>) -> Outcome {
                 "Cannot close a running event loop",
             ));
         }
-        Phase::Closed | Phase::Inherited => return Ok(Obj::none(py)),
+        Phase::Inherited => return Ok(Obj::none(py)),
+        // It may have been closed in another thread, which can give no signals back.
+        Phase::Closed => return give_signals_back(this).map(|()| Obj::none(py)),
         Phase::Blank | Phase::Idle => {}
     }
     if this.base.is_debug() {
@@ -180,12 +182,25 @@ fn close(this: &Ref<EventLoopData>, args: Args<'_>) -> Outcome {
             [&format, this.as_obj()],
         )?;
     }
-    signals::remove_all(this)?;
-    wakeup_fd::release(this)?;
     let (driver, entries) = this.base.close();
     discard(driver.as_deref(), entries);
-    this.own.wakeup.close();
     this.own.executor_shutdown.set(true);
+    // The loop is closed, whatever the rest says: signals are the main thread's business, the executor the user's.
+    let mut first = First::default();
+    first.keep(py, end_executor(this));
+    first.keep(py, give_signals_back(this));
+    first.outcome().map(|()| Obj::none(py))
+}
+
+fn give_signals_back(this: &Ref<EventLoopData>) -> Outcome<()> {
+    let mut first = First::default();
+    first.keep(this.py(), signals::remove_all(this));
+    first.keep(this.py(), wakeup_fd::close(this));
+    first.outcome()
+}
+
+fn end_executor(this: &Ref<EventLoopData>) -> Outcome<()> {
+    let py = this.py();
     if let Some(executor) = this.own.default_executor.take() {
         let wait = PyDict::new(py);
         wait.set_item(intern!(py, "wait"), false)?;
@@ -193,7 +208,7 @@ fn close(this: &Ref<EventLoopData>, args: Args<'_>) -> Outcome {
             .bind()
             .call_method(intern!(py, "shutdown"), (), Some(&wait))?;
     }
-    Ok(Obj::none(py))
+    Ok(())
 }
 
 fn repr(this: &Ref<EventLoopData>) -> Outcome {

@@ -182,6 +182,9 @@ fn remove(this: &Ref<EventLoopData>, signal: &Obj) -> Outcome<bool> {
     if !handlers.contains(signal.bind())? {
         return Ok(false);
     }
+    // asyncio forgets the handler before it finds that this is not the main thread.
+    this.own.wakeup.set_handled(signal.bind().extract()?, false);
+    handlers.del_item(signal.bind())?;
     let module = imports::signal(py).bind();
     let interrupt = module.getattr(intern!(py, "SIGINT"))?;
     let default = if signal.bind().eq(interrupt)? {
@@ -195,9 +198,6 @@ fn remove(this: &Ref<EventLoopData>, signal: &Obj) -> Outcome<bool> {
             (signal.bind(), module.getattr(default)?),
         )
         .map_err(|error| uncatchable(py, signal, error))?;
-    // asyncio forgets the handler before it finds that this is not the main thread.
-    handlers.del_item(signal.bind())?;
-    this.own.wakeup.set_handled(signal.bind().extract()?, false);
     wakeup_fd::release(this)?;
     Ok(true)
 }
@@ -205,7 +205,7 @@ fn remove(this: &Ref<EventLoopData>, signal: &Obj) -> Outcome<bool> {
 /// Closing a loop gives every signal back.
 ///
 /// # Errors
-/// ValueError in another thread than the main one, where the interpreter gives nothing back.
+/// ValueError in another thread than the main one, where the interpreter gives nothing back: the signals stay as they are.
 pub fn remove_all(this: &Ref<EventLoopData>) -> Outcome<()> {
     let py = this.py();
     let Some(handlers) = this.own.signal_handlers.get() else {

@@ -12,7 +12,7 @@ use super::core::EventLoopData;
 use super::{hooks, ready, wakeup_fd};
 use crate::handle::schedule::{Entry, LoopDriver, Phase, Scheduler};
 use crate::handle::timer_handle;
-use crate::py::errors::{Outcome, Raised, guard};
+use crate::py::errors::{First, Outcome, Raised, guard};
 use crate::py::instance::Ref;
 use crate::py::object::Obj;
 use crate::task::current;
@@ -210,18 +210,14 @@ fn send_gathered(this: &Ref<EventLoopData>) -> Outcome<()> {
 fn send_all(this: &Ref<EventLoopData>) -> Outcome<()> {
     let scheduler = this.upcast();
     current::withdraw(scheduler)?;
-    let mut first = None;
+    let mut first = First::default();
     while scheduler.turn.has_gathered() {
         for source in scheduler.turn.take_gathered() {
             // What one raises must not keep the others from sending.
-            match (source.end_turn(), &first) {
-                (Ok(()), _) => {}
-                (Err(raised), None) => first = Some(raised.take(this.py())),
-                (Err(raised), Some(_)) => raised.unraisable(this.py(), None),
-            }
+            first.keep(this.py(), source.end_turn());
         }
     }
-    first.map_or(Ok(()), |exception| Err(Raised::raise(exception)))
+    first.outcome()
 }
 
 /// Lets other threads and signals in if it is time: entries that run no bytecode never reach the interpreter's own check.

@@ -7,6 +7,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use pyo3::exceptions::PyValueError;
 use pyo3::types::{PyAnyMethods, PyDict, PyDictMethods, PyInt};
@@ -61,11 +62,19 @@ impl Wakeup {
             others
         });
     }
+}
 
-    /// The loop is closed, and the descriptor given up.
-    pub fn close(&self) {
-        drop(self.pipe.take());
-    }
+/// The pipe of a loop that was closed in another thread while the interpreter wrote there. Only the main thread can end
+/// that, and until it does, the number must not become another file's.
+struct Abandoned {
+    pipe: SignalPipe,
+    before: WakeupFd,
+}
+
+static ABANDONED: Mutex<Vec<Abandoned>> = Mutex::new(Vec::new());
+
+fn abandoned() -> MutexGuard<'static, Vec<Abandoned>> {
+    ABANDONED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn bit(signal: u8) -> u64 {
@@ -93,7 +102,7 @@ pub fn end_run(this: &Ref<EventLoopData>) -> Outcome<()> {
         if wakeup.handled.get() == 0 {
             wakeup.before.set(None);
         }
-        return put_back(this, displaced);
+        return put_back(this.py(), wakeup.own_fd(), displaced);
     }
     release(this)
 }
@@ -111,6 +120,7 @@ fn install(this: &Ref<EventLoopData>) -> Outcome<bool> {
     if !is_main_thread(py)? {
         return Ok(false);
     }
+    reclaim_abandoned(py)?;
     let own = own_fd(this)?;
     // asyncio installs it with a handler only, and lets the interpreter warn when it overflows. Without one nothing of ours
     // can be lost.
@@ -146,16 +156,48 @@ pub fn release(this: &Ref<EventLoopData>) -> Outcome<()> {
     let Some(before) = wakeup.before.get() else {
         return Ok(());
     };
-    put_back(this, before)?;
+    put_back(this.py(), wakeup.own_fd(), before)?;
     wakeup.before.set(None);
-    let Some(own) = wakeup.own_fd() else {
-        return Ok(());
-    };
-    // Whoever would put ours back has to put back what we did.
+    if let Some(own) = wakeup.own_fd() {
+        hand_on(own, before);
+    }
+    Ok(())
+}
+
+/// Whoever would put `own` back has to put back what was there before it.
+fn hand_on(own: i32, before: WakeupFd) {
     for other in other_loops() {
         if other.before.get().is_some_and(|theirs| theirs.raw() == own) {
             other.before.set(Some(before));
         }
+    }
+}
+
+/// The loop is closed: the descriptor is given up.
+///
+/// # Errors
+/// What `signal.set_wakeup_fd` raises.
+pub fn close(this: &Ref<EventLoopData>) -> Outcome<()> {
+    let py = this.py();
+    let wakeup = &this.own.wakeup;
+    wakeup.handled.set(0);
+    if is_main_thread(py)? {
+        reclaim_abandoned(py)?;
+        release(this)?;
+        drop(wakeup.pipe.take());
+    } else if let (Some(before), Some(pipe)) = (wakeup.before.take(), wakeup.pipe.take()) {
+        abandoned().push(Abandoned { pipe, before });
+    }
+    Ok(())
+}
+
+/// Called in the main thread: gives up what loops that were closed in other threads could not.
+fn reclaim_abandoned(py: Python<'_>) -> Outcome<()> {
+    let taken = std::mem::take(&mut *abandoned());
+    for Abandoned { pipe, before } in taken {
+        let own = pipe.write_fd();
+        put_back(py, Some(own), before)?;
+        hand_on(own, before);
     }
     Ok(())
 }
@@ -177,13 +219,12 @@ pub fn disown(this: &Ref<EventLoopData>) -> Outcome<()> {
             set(py, found, true)?;
         }
     }
-    wakeup.close();
+    drop(wakeup.pipe.take());
     Ok(())
 }
 
 /// Takes our descriptor back and restores `target`. If somebody has put another one in meanwhile, it stays.
-fn put_back(this: &Ref<EventLoopData>, target: WakeupFd) -> Outcome<()> {
-    let py = this.py();
+fn put_back(py: Python<'_>, own: Option<i32>, target: WakeupFd) -> Outcome<()> {
     let restored = if target.is_there() {
         set(py, target.raw(), true)
     } else {
@@ -197,7 +238,7 @@ fn put_back(this: &Ref<EventLoopData>, target: WakeupFd) -> Outcome<()> {
             set(py, -1, true)?
         }
     };
-    if Some(found) != this.own.wakeup.own_fd()
+    if Some(found) != own
         && let Err(raised) = set(py, found, true)
     {
         // It was closed without being taken back: nobody can have the place.

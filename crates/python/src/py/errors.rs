@@ -134,6 +134,32 @@ impl From<pyo3::CastError<'_, '_>> for Raised {
     }
 }
 
+/// Keeps the first exception of several steps that are all taken, whatever the others raise.
+#[derive(Default)]
+pub struct First(Option<Obj>);
+
+impl First {
+    /// A step is over. What it raised is kept; where something was raised before, it is reported as unraisable.
+    pub fn keep(&mut self, py: Python<'_>, outcome: Outcome<()>) {
+        match (outcome, &self.0) {
+            (Ok(()), _) => {}
+            (Err(raised), None) => self.0 = Some(raised.take(py)),
+            (Err(raised), Some(_)) => raised.unraisable(py, None),
+        }
+    }
+
+    /// Raises what was kept.
+    ///
+    /// # Errors
+    /// As said.
+    pub fn outcome(self) -> Outcome<()> {
+        match self.0 {
+            Some(exception) => Err(Raised::raise(exception)),
+            None => Ok(()),
+        }
+    }
+}
+
 /// What the exception for a panic says.
 pub(in crate::py) fn panic_text(payload: &(dyn Any + Send)) -> String {
     let text = payload
