@@ -355,3 +355,43 @@ class TestObject:
         await protocols[0].lost
         await turns(2)
         assert file.closed
+
+
+class TestWatchedBefore:
+    async def test_a_reader_of_the_user_is_replaced(self, loop, ends):
+        read, write = ends.pipe()
+        os.set_blocking(read, False)
+        stolen = []
+        loop.add_reader(read, lambda: stolen.append(os.read(read, 3)))
+        transport, protocol = await connect(loop, ends, read)
+        os.write(write, b"abcdefghij")
+        assert await protocol.has_received(10) == b"abcdefghij"
+        assert stolen == []
+        await end(transport, protocol)
+
+    async def test_a_writer_of_the_user_stays(self, loop, ends):
+        near, far = ends.socketpair()
+        os.set_blocking(near, False)
+        writable = asyncio.Event()
+        loop.add_writer(near, writable.set)
+        transport, protocol = await connect(loop, ends, near)
+        os.write(far, b"abc")
+        assert await protocol.has_received(3) == b"abc"
+        writable.clear()
+        await writable.wait()
+        loop.remove_writer(near)
+        await end(transport, protocol)
+
+    @pytest.mark.only("asyncioxide")
+    @pytest.mark.parametrize("method", ["add_reader", "add_writer"])
+    async def test_watching_the_descriptor_of_a_transport_is_refused(self, loop, ends, method):
+        # asyncio lets the callback take the transport's place.
+        read, write = ends.pipe()
+        transport, protocol = await connect(loop, ends, read)
+        with pytest.raises(RuntimeError, match=f"File descriptor {read} is used by transport"):
+            getattr(loop, method)(read, print)
+        with pytest.raises(RuntimeError, match=f"File descriptor {read} is used by transport"):
+            getattr(loop, method.replace("add", "remove"))(read)
+        os.write(write, b"abc")
+        assert await protocol.has_received(3) == b"abc"
+        await end(transport, protocol)

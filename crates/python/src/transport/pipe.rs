@@ -91,6 +91,9 @@ pub trait PipeTransport: Endpoint {
     /// The arguments of `set_protocol`.
     const SET_PROTOCOL: Signature<1>;
 
+    /// Whether it waits to read from a file of this kind, be it only to learn that the other end has left.
+    fn reads(kind: PipeKind) -> bool;
+
     /// The fields.
     fn end(&self) -> &PipeEnd<Self>;
 
@@ -232,7 +235,7 @@ pub fn open<T: PipeTransport>(
     end.extra.set(Some(extra));
     end.protocol.set(Some(opening.protocol.clone()));
     end.fd.set(fd);
-    register(this, scheduler, pipe)?;
+    register(this, scheduler, pipe, kind)?;
     if let Err(raised) = schedule_beginning(this, scheduler, opening) {
         let exception = raised.take(py);
         leave(this);
@@ -243,19 +246,31 @@ pub fn open<T: PipeTransport>(
 }
 
 /// Gives the transport its entry in the poller, which it does not wait in yet. One descriptor is watched for one source
-/// there: where the number is taken (a terminal that is read and written under one number), a duplicate is watched.
+/// there: where the number is another transport's (a terminal that is read and written under one number), a duplicate is
+/// watched. A reader of `add_reader` is replaced, as in asyncio: it would take bytes from the transport. What else is there
+/// stays beside it.
 fn register<T: PipeTransport>(
     this: &Ref<T>,
     scheduler: &Ref<Scheduler>,
     pipe: Pipe,
+    kind: PipeKind,
 ) -> Outcome<()> {
     let py = this.py();
     let end = this.end();
     let mut fd = Fd::new(end.fd.get());
-    let is_taken = scheduler
-        .driver()
-        .is_some_and(|driver| driver.token_of(fd).is_some());
-    if is_taken {
+    let stays_beside = scheduler.driver().is_some_and(|driver| {
+        let Some(token) = driver.token_of(fd) else {
+            return false;
+        };
+        let is_read = driver
+            .interest(token)
+            .is_some_and(|interest| interest.contains(Interest::READABLE));
+        let is_transport = driver
+            .source(token)
+            .is_some_and(|source| source.transport().is_some());
+        is_transport || !(is_read && T::reads(kind))
+    });
+    if stays_beside {
         let duplicate = pipe
             .duplicate()
             .map_err(|error| Raised::os_error(py, &error))?;

@@ -9,7 +9,7 @@ use std::mem::offset_of;
 use pyo3::types::PyAnyMethods;
 use pyo3::{Python, intern};
 use reactor::poll::Event;
-use reactor::{Interest, Pipe, ReadBuffer, Received};
+use reactor::{Interest, Pipe, PipeKind, ReadBuffer, Received};
 
 use super::endpoint::Endpoint;
 use super::life::soon;
@@ -113,6 +113,10 @@ impl Endpoint for ReadPipeTransport {
 
 impl PipeTransport for ReadPipeTransport {
     const NAME: &'static str = "ReadPipeTransport";
+
+    fn reads(_kind: PipeKind) -> bool {
+        true
+    }
 
     const SET_PROTOCOL: Signature<1> =
         Signature::new("ReadPipeTransport.set_protocol", ["protocol"], 1, 1);

@@ -135,6 +135,10 @@ fn run_in(context: Option<Obj>, body: impl FnOnce() -> Outcome<()>) -> Outcome<(
 impl PipeTransport for WritePipeTransport {
     const NAME: &'static str = "WritePipeTransport";
 
+    fn reads(kind: PipeKind) -> bool {
+        kind != PipeKind::CharacterDevice
+    }
+
     const SET_PROTOCOL: Signature<1> =
         Signature::new("WritePipeTransport.set_protocol", ["protocol"], 1, 1);
 
