@@ -9,7 +9,7 @@ use super::wakeup_fd;
 use crate::future::state::FutureData;
 use crate::handle::schedule::Phase;
 use crate::py::call;
-use crate::py::errors::{Outcome, Raised};
+use crate::py::errors::{First, Outcome, Raised};
 use crate::py::imports;
 use crate::py::instance::Ref;
 use crate::py::object::Obj;
@@ -74,17 +74,27 @@ pub fn install(this: &Ref<EventLoopData>) -> Outcome<Installed> {
 /// As `install`.
 pub fn restore(this: &Ref<EventLoopData>, installed: Installed) -> Outcome<()> {
     let py = this.py();
-    call::method(
+    let mut first = First::default();
+    let nobody = call::method(
         imports::events(py),
         intern!(py, "_set_running_loop"),
         [&Obj::none(py)],
+    );
+    first.keep(py, nobody.map(drop));
+    first.keep(py, set_origin_tracking(this, false));
+    first.keep(py, set_asyncgen_hooks(&installed.asyncgen_hooks));
+    first.keep(py, wakeup_fd::end_run(this));
+    first.outcome()
+}
+
+/// `sys.set_asyncgen_hooks(*hooks)`
+fn set_asyncgen_hooks(hooks: &Obj) -> Outcome<()> {
+    let py = hooks.py();
+    imports::sys(py).bind().call_method1(
+        intern!(py, "set_asyncgen_hooks"),
+        hooks.bind().cast::<PyTuple>()?,
     )?;
-    set_origin_tracking(this, false)?;
-    let hooks = installed.asyncgen_hooks.bind().cast::<PyTuple>()?;
-    imports::sys(py)
-        .bind()
-        .call_method1(intern!(py, "set_asyncgen_hooks"), hooks)?;
-    wakeup_fd::end_run(this)
+    Ok(())
 }
 
 /// `_set_coroutine_origin_tracking`: coroutines made in debug mode know where.

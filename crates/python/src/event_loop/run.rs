@@ -49,7 +49,10 @@ pub fn run_forever(this: &Ref<EventLoopData>) -> Outcome<()> {
     }
     this.base.snapshot.clear();
     this.base.track_queued();
-    let restored = current::withdraw(this.upcast()).and_then(|()| hooks::restore(this, installed));
+    let mut restored = First::default();
+    restored.keep(py, current::withdraw(this.upcast()));
+    restored.keep(py, hooks::restore(this, installed));
+    let restored = restored.outcome();
     match exception {
         Some(exception) => {
             if let Err(raised) = restored {
