@@ -66,6 +66,27 @@ class TestInherited:
         assert run(loop_kind, program) == ["RuntimeError: no running event loop"]
 
     @pytest.mark.only("asyncioxide")
+    def test_a_failure_with_one_loop_leaves_none_of_the_others(self, loop_kind):
+        program = """
+        loops = [new_event_loop() for _ in range(3)]
+        reported = []
+        sys.unraisablehook = lambda report: reported.append(type(report.exc_value).__name__)
+
+        def refuse(*args, **kwargs):
+            raise OSError("no")
+
+        def uses():
+            return [attempt(loop.stop) or attempt(lambda: loop.call_soon(print)) for loop in loops]
+
+        before, signal.set_wakeup_fd = signal.set_wakeup_fd, refuse
+        print(in_child(lambda: (set(uses()), set(reported))))
+        signal.set_wakeup_fd = before
+        for loop in loops:
+            loop.close()
+        """
+        assert run(loop_kind, program) == [repr(({TEXT}, {"OSError"}))]
+
+    @pytest.mark.only("asyncioxide")
     @pytest.mark.parametrize("when", ["running", "idle"])
     def test_every_use_is_refused_with_advice(self, loop_kind, when):
         program = (

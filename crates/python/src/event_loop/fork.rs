@@ -18,7 +18,7 @@ use pyo3::types::PyList;
 use super::core::EventLoopData;
 use super::wakeup_fd;
 use crate::py::call;
-use crate::py::errors::{Outcome, Raised};
+use crate::py::errors::{First, Outcome, Raised};
 use crate::py::imports;
 use crate::py::instance::Ref;
 use crate::py::object::{Held, Obj};
@@ -54,17 +54,21 @@ pub fn after_fork_in_child(py: Python<'_>) -> PyResult<()> {
 fn disown_all(py: Python<'_>) -> Outcome<()> {
     let set = loops(py)?.clone();
     let inherited = py.get_type::<PyList>().call1((set.bind(),))?;
+    // None of the parent's loops must stay because of another.
+    let mut first = First::default();
     for loop_ in inherited.try_iter()? {
         if let Some(loop_) = Obj::from(loop_?).downcast::<EventLoopData>() {
-            disown(loop_)?;
+            first.keep(py, disown(loop_));
         }
     }
-    call::method(&set, intern!(py, "clear"), []).map(drop)
+    first.keep(py, call::method(&set, intern!(py, "clear"), []).map(drop));
+    first.outcome()
 }
 
 fn disown(this: &Ref<EventLoopData>) -> Outcome<()> {
-    wakeup_fd::disown(this)?;
-    withdraw_task(this)?;
+    let mut first = First::default();
+    first.keep(this.py(), wakeup_fd::disown(this));
+    first.keep(this.py(), withdraw_task(this));
     let (driver, entries) = this.base.disown();
     std::mem::forget(entries);
     std::mem::forget(this.base.turn.take_gathered());
@@ -76,7 +80,7 @@ fn disown(this: &Ref<EventLoopData>) -> Outcome<()> {
         std::mem::forget((sources, timers, called));
         // The epoll descriptor and the eventfd are closed here, or when the `run_forever` below us on the stack ends.
     }
-    Ok(())
+    first.outcome()
 }
 
 /// The task that forked, if one did, is nobody's current task here: asyncio's own tasks would not run on another loop. It
@@ -88,8 +92,8 @@ fn withdraw_task(this: &Ref<EventLoopData>) -> Outcome<()> {
     let py = this.py();
     let set_running = call::attr(imports::events(py), intern!(py, "_set_running_loop"))?;
     call::call(&set_running, [this.as_obj()])?;
-    let withdrawn = current::withdraw(this.upcast());
-    let raised = withdrawn.err().map(|raised| raised.take(py));
-    call::call(&set_running, [&Obj::none(py)])?;
-    raised.map_or(Ok(()), |exception| Err(Raised::raise(exception)))
+    let mut first = First::default();
+    first.keep(py, current::withdraw(this.upcast()));
+    first.keep(py, call::call(&set_running, [&Obj::none(py)]).map(drop));
+    first.outcome()
 }
