@@ -447,3 +447,19 @@ class TestUserMade:
         loop.close()
         gc.collect()
         assert [ref() for ref in alive] == [None, None]
+
+
+def test_a_running_handle_found_by_the_collector_has_the_context_it_runs_in(loop):
+    variable = contextvars.ContextVar("variable", default=0)
+    seen = []
+
+    def callback():
+        variable.set(5)
+        for thing in gc.get_objects():
+            if isinstance(thing, asyncio.Handle) and thing._callback is callback:
+                seen.append(thing._context.get(variable))
+
+    loop.call_soon(callback)
+    loop.call_soon(loop.stop)
+    loop.run_forever()
+    assert seen == [5]

@@ -308,10 +308,11 @@ pub fn run(this: &Ref<HandleData>) -> Outcome<()> {
     apply(this)
 }
 
-/// Whether nobody but the caller has the handle or can get it: nobody cancels it, waits for it or asks for its context.
+/// Whether nobody but the caller has the handle or can get it, were it from `gc.get_objects()`: nobody cancels it, waits
+/// for it or asks for its context.
 #[inline]
 fn is_ours_alone(this: &Ref<HandleData>) -> bool {
-    this.as_obj().is_unshared() && this.weak.is_empty()
+    this.as_obj().is_unshared() && this.weak.is_empty() && !this.is_tracked()
 }
 
 /// `run`, for a handle that has just left the loop's queue.
