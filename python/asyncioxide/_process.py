@@ -132,12 +132,24 @@ class SubprocessTransport(base_subprocess.BaseSubprocessTransport):
             return
         returncode = self._reap(wait=True)
         if returncode is None:
+            self._watch_by_a_thread()
             return
         self._watch.close()
         if self._stage in (_Stage.NEW, _Stage.CONNECTING):
             self._early_exit = returncode
         else:
             self._exited(returncode)
+
+    def _watch_by_a_thread(self) -> None:
+        """Wait otherwise for a process whose descriptor says that it ended before it can be reaped.
+
+        A debugger holds such a zombie, and the descriptor stays readable: the loop would spin.
+        """
+        if isinstance(self._watch, _WaitingThread):
+            return
+        watch = _WaitingThread(self._loop, self._proc, self._child_ended)
+        self._watch.close()
+        self._watch = watch
 
     def _exited(self, returncode: int) -> None:
         """Deliver what the process has left in its pipes, and tell the protocol of its end."""

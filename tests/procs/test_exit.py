@@ -249,7 +249,35 @@ class TestOtherReapers:
         assert signal.getsignal(signal.SIGCHLD) is before
 
 
+class _HeldZombie:
+    """A watch that fires for a process that cannot be reaped, as when a debugger has it."""
+
+    def __init__(self, watch):
+        self.watch = watch
+        self.is_closed = False
+
+    def reap(self):
+        return None
+
+    def fileno(self):
+        return self.watch.fileno()
+
+    def close(self):
+        self.is_closed = True
+        self.watch.close()
+
+
 class TestWithoutDescriptors:
+    @pytest.mark.only("asyncioxide")
+    async def test_an_end_that_cannot_be_reaped_is_left_to_a_thread(self, loop):
+        process = await asyncio.create_subprocess_exec("/bin/cat", stdin=PIPE)
+        transport = process._transport
+        transport._watch = held = _HeldZombie(transport._watch)
+        process.stdin.close()
+        async with asyncio.timeout(10):
+            assert await process.wait() == 0
+        assert held.is_closed
+
     @pytest.mark.only("asyncioxide")
     @pytest.mark.parametrize("error", [errno.EPERM, errno.ENOSYS, errno.EMFILE])
     async def test_whatever_refuses_them(self, loop, monkeypatch, error):
