@@ -11,6 +11,7 @@ import warnings
 import weakref
 
 import pytest
+from harness.child import run_child
 from harness.versions import skip_stock_bug
 
 
@@ -511,3 +512,88 @@ class TestAsAnObject:
         assert isinstance(now, float)
         # asyncioxide reads the clock once a turn; outside of a run it is read anew.
         assert before <= now <= time.monotonic()
+
+
+def test_call_soon_replaced_on_the_class_is_asked_from_the_next_run(loop, monkeypatch):
+    cls = type(loop)
+    before = cls.call_soon
+    calls = []
+
+    def call_soon(self, callback, *args, context=None):
+        calls.append(callback)
+        return before(self, callback, *args, context=context)
+
+    loop.run_until_complete(asyncio.sleep(0))
+    monkeypatch.setattr(cls, "call_soon", call_soon)
+    loop.run_until_complete(asyncio.sleep(0))
+    assert calls
+
+
+class TestRunsThatGoWrong:
+    def run(self, kind, program):
+        done = run_child(kind, program)
+        assert done.stderr == ""
+        return done.stdout.splitlines()
+
+    def test_a_task_that_unsets_the_running_loop_leaves_nothing_behind(self, loop_kind):
+        program = """
+        import contextlib, logging, signal
+        logging.disable()
+        loop = new_event_loop()
+
+        async def main():
+            asyncio._set_running_loop(None)
+            loop.stop()
+
+        task = loop.create_task(main())
+        # From 3.14 the task is the running loop's only.
+        with contextlib.suppress(RuntimeError):
+            loop.run_forever()
+        print(loop.is_running(), asyncio._get_running_loop())
+        print(*sys.get_asyncgen_hooks(), signal.set_wakeup_fd(-1))
+        loop.close()
+        print(loop.is_closed())
+        """
+        assert self.run(loop_kind, program) == ["False None", "None None -1", "True"]
+
+    def test_a_loop_that_was_made_runs_without_a_descriptor_left(self, loop_kind):
+        program = """
+        import os, resource
+        loop = new_event_loop()
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (64, most))
+        while True:
+            try:
+                os.open("/dev/null", os.O_RDONLY)
+            except OSError:
+                break
+        print(loop.run_until_complete(asyncio.sleep(0, "ran")))
+        loop.close()
+        """
+        assert self.run(loop_kind, program) == ["ran"]
+
+    # asyncio's fails in its __del__.
+    @pytest.mark.only("asyncioxide")
+    def test_a_loop_that_cannot_be_made_leaves_no_descriptor(self, loop_kind):
+        program = """
+        import gc, os, resource
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        new_event_loop().close()
+
+        def count():
+            return len(os.listdir("/proc/self/fd"))
+
+        before = count()
+        refused = 0
+        for spare in range(6):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (before - 1 + spare, most))
+            try:
+                new_event_loop().close()
+            except OSError:
+                refused += 1
+            resource.setrlimit(resource.RLIMIT_NOFILE, (64, most))
+            gc.collect()
+            assert count() == before
+        print(refused > 2)
+        """
+        assert self.run(loop_kind, program) == ["True"]

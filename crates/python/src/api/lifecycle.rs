@@ -26,6 +26,7 @@ pub fn methods(builder: TypeBuilder<EventLoopData>) -> TypeBuilder<EventLoopData
             c"run_forever($self, /)\n--\n\nRun until stop() is called.",
             |this, args| {
                 no_arguments(this.py(), "BaseEventLoop.run_forever", args)?;
+                see_overrides(this)?;
                 run::run_forever(this).map(|()| Obj::none(this.py()))
             },
         )
@@ -101,6 +102,7 @@ fn run_until_complete(this: &Ref<EventLoopData>, args: Args<'_>) -> Outcome {
         Signature::new("BaseEventLoop.run_until_complete", ["future"], 1, 1);
     let py = this.py();
     let [future] = SIGNATURE.bind(py, args)?;
+    see_overrides(this)?;
     run::run_until_complete(this, future.unwrap_or(&Obj::none(py)))
 }
 
@@ -125,16 +127,28 @@ fn initialise(this: &Ref<EventLoopData>, args: Args<'_>) -> Outcome<()> {
     this.own
         .signal_handlers
         .set(Some(Obj::from(PyDict::new(py))));
-    this.own
-        .own_clock
-        .set(overrides(this, intern!(py, "time"))? || overrides(this, intern!(py, "call_at"))?);
+    see_overrides(this)?;
+    this.base.open(driver);
+    if let Err(raised) = fork::remember(this).and_then(|()| wakeup_fd::prepare(this)) {
+        let exception = raised.take(py);
+        let (driver, entries) = this.base.close();
+        discard(driver.as_deref(), entries);
+        return Err(Raised::raise(exception));
+    }
+    let debug = call::method(imports::coroutines(py), intern!(py, "_is_debug_mode"), [])?;
+    this.base.set_debug(debug.bind().is_truthy()?);
+    Ok(())
+}
+
+/// Looks which methods a Python subclass has, or its class was given. Asked again for each run.
+fn see_overrides(this: &Ref<EventLoopData>) -> Outcome<()> {
+    let py = this.py();
+    if overrides(this, intern!(py, "time"))? || overrides(this, intern!(py, "call_at"))? {
+        this.own.own_clock.set(true);
+    }
     if overrides(this, intern!(py, "call_soon"))? {
         this.base.set_patched();
     }
-    this.base.open(driver);
-    fork::remember(this)?;
-    let debug = call::method(imports::coroutines(py), intern!(py, "_is_debug_mode"), [])?;
-    this.base.set_debug(debug.bind().is_truthy()?);
     Ok(())
 }
 

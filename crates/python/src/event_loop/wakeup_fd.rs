@@ -84,6 +84,18 @@ fn bit(signal: u8) -> u64 {
     }
 }
 
+/// A loop is made. In the main thread, where it will probably run, it gets its pipe now: a loop that could be made can run,
+/// however few descriptors are left by then.
+///
+/// # Errors
+/// OSError when no pipe can be made.
+pub fn prepare(this: &Ref<EventLoopData>) -> Outcome<()> {
+    if is_main_thread(this.py())? {
+        own_fd(this)?;
+    }
+    Ok(())
+}
+
 /// The loop of the main thread begins to run.
 ///
 /// # Errors
@@ -213,13 +225,14 @@ pub fn disown(this: &Ref<EventLoopData>) -> Outcome<()> {
     wakeup.before.set(None);
     wakeup.displaced.set(None);
     wakeup.handled.set(0);
-    if let Some(own) = wakeup.own_fd() {
-        let found = set(py, -1, true)?;
-        if found != own && found != -1 {
-            set(py, found, true)?;
-        }
+    // Taken before anything can fail: the parent's pipe is closed here in any case.
+    let Some(pipe) = wakeup.pipe.take() else {
+        return Ok(());
+    };
+    let found = set(py, -1, true)?;
+    if found != pipe.write_fd() && found != -1 {
+        set(py, found, true)?;
     }
-    drop(wakeup.pipe.take());
     Ok(())
 }
 
@@ -265,7 +278,7 @@ fn is_main_thread(py: Python<'_>) -> Outcome<bool> {
         == Some(thread::ident(py)))
 }
 
-/// The pipe's end for the interpreter; the pipe is made and registered when first needed.
+/// The pipe's end for the interpreter; the pipe is made and registered when first needed, if `prepare` did not.
 fn own_fd(this: &Ref<EventLoopData>) -> Outcome<i32> {
     let py = this.py();
     let wakeup = &this.own.wakeup;
