@@ -323,6 +323,13 @@ impl<E: TlsEngine> Session<E> {
         }
     }
 
+    /// Whether the transport below will bring no more.
+    #[inline]
+    #[must_use]
+    pub fn is_input_ended(&self) -> bool {
+        self.input_ended.get()
+    }
+
     /// Whether plaintext may be read.
     #[inline]
     #[must_use]

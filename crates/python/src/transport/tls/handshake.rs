@@ -7,20 +7,23 @@ use reactor::tls::{Progress, State, TlsEngine};
 
 use super::protocol::TlsProtocol;
 use super::report::{fatal_error, is_ordinary, is_ssl_error, log_debug};
-use super::{incoming, outgoing};
+use super::{incoming, outgoing, shutdown};
 use crate::py::call;
 use crate::py::errors::{Outcome, Raised};
 use crate::py::imports;
 use crate::py::instance::Ref;
 use crate::py::object::Obj;
 
-/// `connection_made`: there is a transport below.
+/// `connection_made`: there is a transport below. A connection that was closed before goes down with it.
 ///
 /// # Errors
 /// What is no error of TLS.
 pub fn start(this: &Ref<TlsProtocol>, transport: &Obj) -> Outcome<()> {
     let py = this.py();
     this.set_transport(Some(transport));
+    if this.session.state() == State::Lost {
+        return closed_before(this, transport);
+    }
     log_debug(this, "%r starts SSL handshake", &[])?;
     this.handshake_began.set(seconds(Monotonic.now_ns()));
     this.step(this.session.begin())?;
@@ -30,6 +33,16 @@ pub fn start(this: &Ref<TlsProtocol>, transport: &Obj) -> Outcome<()> {
     )?;
     this.handshake_timer.set(timer);
     go_on(this)
+}
+
+fn closed_before(this: &Ref<TlsProtocol>, transport: &Obj) -> Outcome<()> {
+    let class = this
+        .py()
+        .get_type::<pyo3::exceptions::PyConnectionAbortedError>();
+    let text = "the connection was closed before its SSL handshake began";
+    let exception = Raised::instance(&Obj::from(class), text)?;
+    this.wake_closer(&exception)?;
+    shutdown::force_close(transport, None)
 }
 
 /// `_check_handshake_timeout`
@@ -102,7 +115,7 @@ fn complete(this: &Ref<TlsProtocol>, failure: Option<Obj>) -> Outcome<()> {
         call::method(&protocol, intern!(py, "connection_made"), [&transport])?;
     }
     this.wake_waiter(None)?;
-    incoming::read(this)
+    incoming::read(this).map(drop)
 }
 
 /// The handshake is done: what it has brought.

@@ -2,7 +2,7 @@
 
 use pyo3::intern;
 use pyo3::types::{PyAnyMethods, PyInt};
-use reactor::tls::{End, Eof, Input, Plain, Signal, TlsEngine};
+use reactor::tls::{End, Eof, Input, Plain, Signal, State, TlsEngine};
 
 use super::engine::Room;
 use super::protocol::TlsProtocol;
@@ -18,11 +18,23 @@ use crate::py::object::Obj;
 use crate::transport::deliver::Kind;
 use crate::transport::life;
 
+/// What a read leaves.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Rest {
+    /// Nothing before more bytes of the peer come.
+    Nothing,
+    /// There may be more, which a later turn or the end of the pause reads.
+    Later,
+}
+
 /// `buffer_updated`: records have come.
 ///
 /// # Errors
 /// What ends the connection below.
 pub fn received(this: &Ref<TlsProtocol>, records: &Obj) -> Outcome<()> {
+    if this.session.state() == State::Lost {
+        return Ok(());
+    }
     this.session.engine().feed(records)?;
     go_on(this)
 }
@@ -34,7 +46,7 @@ pub fn received(this: &Ref<TlsProtocol>, records: &Obj) -> Outcome<()> {
 pub fn go_on(this: &Ref<TlsProtocol>) -> Outcome<()> {
     match this.session.input() {
         Input::Handshake => handshake::go_on(this),
-        Input::Read => read(this),
+        Input::Read => read(this).map(drop),
         Input::Flush => shutdown::flush(this),
         Input::ShutDown => shutdown::go_on(this),
         Input::Ignore => Ok(()),
@@ -45,30 +57,45 @@ pub fn go_on(this: &Ref<TlsProtocol>) -> Outcome<()> {
 ///
 /// # Errors
 /// What is no `Exception`.
-pub fn read(this: &Ref<TlsProtocol>) -> Outcome<()> {
+pub fn read(this: &Ref<TlsProtocol>) -> Outcome<Rest> {
+    if !this.session.may_read() {
+        return Ok(Rest::Nothing);
+    }
+    match read_and_answer(this) {
+        Ok(rest) => Ok(rest),
+        Err(raised) => {
+            fatal_unless_base(this, raised, FATAL_PROTOCOL)?;
+            Ok(Rest::Nothing)
+        }
+    }
+}
+
+/// The turn after a read that filled the protocol's buffer.
+///
+/// # Errors
+/// As `received`.
+pub fn read_on(this: &Ref<TlsProtocol>) -> Outcome<()> {
     if !this.session.may_read() {
         return Ok(());
     }
-    match read_and_answer(this) {
-        Ok(()) => Ok(()),
-        Err(raised) => fatal_unless_base(this, raised, FATAL_PROTOCOL),
-    }
+    go_on(this)
 }
 
-fn read_and_answer(this: &Ref<TlsProtocol>) -> Outcome<()> {
-    if !this.session.is_reading_paused() {
-        match this.receiver.kind() {
-            Kind::Buffer => read_into_buffer(this)?,
-            Kind::Bytes | Kind::Records => read_bytes(this)?,
-        }
-        // Reading can answer: a key update, a renegotiation that is refused.
-        outgoing::send(this)?;
-    }
-    control_below(this)
+fn read_and_answer(this: &Ref<TlsProtocol>) -> Outcome<Rest> {
+    let rest = match this.receiver.kind() {
+        _ if this.session.is_reading_paused() => Rest::Later,
+        Kind::Buffer => read_into_buffer(this)?,
+        Kind::Bytes | Kind::Records => read_bytes(this)?,
+    };
+    // Reading can answer: a key update, a renegotiation that is refused. Nor does a pause keep the end of the handshake
+    // back, without which the peer has no connection; in asyncio it does.
+    outgoing::send(this)?;
+    control_below(this)?;
+    Ok(rest)
 }
 
 /// `_do_read__copied`: all there is, in one call of `data_received`.
-fn read_bytes(this: &Ref<TlsProtocol>) -> Outcome<()> {
+fn read_bytes(this: &Ref<TlsProtocol>) -> Outcome<Rest> {
     let (data, end) = decrypted(this)?;
     if let Some(data) = data {
         let protocol = this.app_protocol_or_none();
@@ -81,7 +108,8 @@ fn read_bytes(this: &Ref<TlsProtocol>) -> Outcome<()> {
             }
         }
     }
-    finish(this, end)
+    finish(this, end)?;
+    Ok(Rest::Nothing)
 }
 
 /// Everything that can be decrypted now, and how it ended.
@@ -127,11 +155,11 @@ fn joined(chunks: &[Obj]) -> Outcome {
 }
 
 /// `_do_read__buffered`: as much as the protocol's buffer holds.
-fn read_into_buffer(this: &Ref<TlsProtocol>) -> Outcome<()> {
+fn read_into_buffer(this: &Ref<TlsProtocol>) -> Outcome<Rest> {
     let py = this.py();
-    let protocol = this.app_protocol_or_none();
+    let lender = this.app_protocol_or_none();
     let hint = Obj::from(PyInt::new(py, this.session.engine().unread_bytes()?));
-    let buffer = call::call(&this.receiver.get_buffer(&protocol)?, [&hint])?;
+    let buffer = call::call(&this.receiver.get_buffer(&lender)?, [&hint])?;
     let wants = buffer.bind().len()?;
     if wants == 0 {
         let text = "get_buffer() returned an empty buffer";
@@ -141,17 +169,29 @@ fn read_into_buffer(this: &Ref<TlsProtocol>) -> Outcome<()> {
     let Plain { bytes: count, end } = this.session.decrypt(&room, wants);
     drop(room);
     let end = end.map_err(|raised| raised.take(py));
+    let mut rest = Rest::Nothing;
     if matches!(end, Ok(End::Full))
         && let Some(scheduler) = this.scheduler()
     {
         let again = call::attr(this.as_obj(), intern!(py, "_do_read"))?;
         life::soon(&scheduler, &again, &[])?;
+        rest = Rest::Later;
     }
     if count > 0 {
-        let updated = this.receiver.buffer_updated(&protocol)?;
+        let updated = updated(this, &lender)?;
         call::call(&updated, [&Obj::from(PyInt::new(py, count))])?;
     }
-    finish(this, end)
+    finish(this, end)?;
+    Ok(rest)
+}
+
+/// The `buffer_updated` to call. `get_buffer` may have put another protocol in its place: that one is told, unless it
+/// takes bytes in another way.
+fn updated(this: &Ref<TlsProtocol>, lender: &Obj) -> Outcome {
+    match this.receiver.kind() {
+        Kind::Buffer => this.receiver.buffer_updated(&this.app_protocol_or_none()),
+        Kind::Bytes | Kind::Records => call::attr(lender, intern!(lender.py(), "buffer_updated")),
+    }
 }
 
 /// After the last byte: what ended the row of reads, an exception perhaps.
@@ -215,7 +255,10 @@ fn end_input(this: &Ref<TlsProtocol>) -> Outcome<bool> {
     log_debug(this, "%r received EOF", &[])?;
     match eof {
         Eof::FailHandshake => handshake::fail_at_eof(this)?,
-        Eof::Flush => shutdown::flush(this)?,
+        Eof::Flush => {
+            shutdown::flush(this)?;
+            return Ok(this.session.state() == State::Flushing);
+        }
         Eof::Wait => return Ok(true),
         Eof::WriteAndShutDown => {
             outgoing::write_queued(this)?;
@@ -234,6 +277,10 @@ fn end_input(this: &Ref<TlsProtocol>) -> Outcome<bool> {
 /// What `pause_reading` and `resume_reading` raise.
 pub fn control_below(this: &Ref<TlsProtocol>) -> Outcome<()> {
     let py = this.py();
+    // It would find the end again.
+    if this.session.is_input_ended() {
+        return Ok(());
+    }
     let unread = this.session.engine().unread_bytes()?;
     let Some(signal) = this.session.incoming.signal(unread) else {
         return Ok(());

@@ -294,6 +294,19 @@ impl Ref<TlsProtocol> {
         }
     }
 
+    /// `wake_waiter` with what the user has brought about, perhaps by not waiting any more: no failure to log, then.
+    ///
+    /// # Errors
+    /// RuntimeError when the loop is closed.
+    pub fn wake_closer(&self, failure: &Obj) -> Outcome<()> {
+        let waiter = self.waiter.get();
+        self.wake_waiter(Some(failure))?;
+        if let Some(future) = waiter.as_ref().and_then(Obj::downcast::<FutureData>) {
+            future.log_traceback.set(false);
+        }
+        Ok(())
+    }
+
     /// `loop.call_later(timeout, self.method)`; none when the collector has been here.
     ///
     /// # Errors
@@ -470,7 +483,7 @@ fn callbacks(builder: TypeBuilder<TlsProtocol>) -> TypeBuilder<TlsProtocol> {
             c"_do_read",
             c"_do_read($self, /)\n--\n\nThere is more than the protocol's buffer held.",
             |this| {
-                incoming::read(this)?;
+                incoming::read_on(this)?;
                 none(this)
             },
         )

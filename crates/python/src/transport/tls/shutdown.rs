@@ -4,6 +4,7 @@ use pyo3::intern;
 use reactor::tls::{Lost, Progress, State, TlsEngine};
 
 use super::dialect::Dialect;
+use super::incoming::Rest;
 use super::protocol::TlsProtocol;
 use super::report::{FATAL, fatal_error, is_ssl_error};
 use super::{incoming, outgoing};
@@ -22,6 +23,13 @@ use crate::transport::state::StreamTransport;
 /// What ends the connection below.
 pub fn start(this: &Ref<TlsProtocol>) -> Outcome<()> {
     match this.session.state() {
+        // In asyncio nothing happens: when reading is paused, a connection whose input has ended never closes.
+        State::Flushing if this.session.is_input_ended() => {
+            this.mark_closed();
+            time_out_later(this)?;
+            this.step(this.session.closing())?;
+            go_on(this)
+        }
         State::Flushing | State::Closing | State::Lost => Ok(()),
         // In asyncio nothing happens: a connection that is closed before its handshake begins goes on with it.
         State::Idle | State::Handshaking => {
@@ -60,14 +68,18 @@ pub fn timed_out(this: &Ref<TlsProtocol>) -> Outcome<()> {
     force_close(&below, Some(&exception))
 }
 
-/// `_do_flush`: what has come is read, then goodbye is said.
+/// `_do_flush`: what has come is read, then goodbye is said. After the end of the input all of it is read, in later turns
+/// where the protocol's buffer holds less or reading is paused; whoever closes himself gets one buffer more.
 ///
 /// # Errors
 /// What ends the connection below.
 pub fn flush(this: &Ref<TlsProtocol>) -> Outcome<()> {
-    incoming::read(this)?;
+    let rest = incoming::read(this)?;
     // The protocol may have aborted, or read something that came in the middle of this.
     if this.session.state() != State::Flushing {
+        return Ok(());
+    }
+    if rest == Rest::Later && this.session.is_input_ended() {
         return Ok(());
     }
     this.step(this.session.closing())?;
