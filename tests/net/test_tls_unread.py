@@ -190,6 +190,26 @@ async def test_a_pause_in_connection_made_keeps_no_handshake_back(loop, names):
     peer.close()
 
 
+class ReadsMore(ssl.SSLObject):
+    """Gives more than it was asked for."""
+
+    def read(self, len=1024, buffer=None):
+        assert buffer is None
+        return super().read(len) * 20
+
+
+async def test_a_class_that_reads_more_than_it_was_asked_for(loop):
+    context = client_context()
+    context.sslobject_class = ReadsMore
+    transport, protocol, peer = await opened(loop, Recorder, context)
+    data = os.urandom(16_000)
+    await peer.write(data)
+    assert await protocol.has_received(20 * len(data)) == data * 20
+    transport.abort()
+    await protocol.lost
+    peer.close()
+
+
 async def end_of(loop, sock):
     sock.setblocking(False)
     while await loop.sock_recv(sock, 1 << 16):

@@ -34,6 +34,8 @@ pub struct SslEngine {
     /// What is called: `object`, or what is inside it.
     target: Slot,
     callee: Callee,
+    /// What a `read` of the user's class gave beyond what it was asked for.
+    excess: Slot,
 }
 
 /// Where plaintext goes.
@@ -53,6 +55,7 @@ impl SslEngine {
             object: Slot::default(),
             target: Slot::default(),
             callee: Callee::Custom,
+            excess: Slot::default(),
         }
     }
 
@@ -90,6 +93,7 @@ impl SslEngine {
             object: Slot::new(Some(object)),
             target: Slot::new(Some(target)),
             callee,
+            excess: Slot::default(),
         })
     }
 
@@ -122,8 +126,38 @@ impl SslEngine {
         }
     }
 
-    fn slots(&self) -> [&Slot; 4] {
-        [&self.incoming, &self.outgoing, &self.object, &self.target]
+    fn slots(&self) -> [&Slot; 5] {
+        [
+            &self.incoming,
+            &self.outgoing,
+            &self.object,
+            &self.target,
+            &self.excess,
+        ]
+    }
+
+    /// `sslobj.read(wants)`: the object's own `bytes`, copied. What it gives beyond that comes next.
+    fn read_copied(&self, target: &Obj, buffer: &Obj, start: usize) -> Outcome<usize> {
+        let py = target.py();
+        let chunk = if let Some(excess) = self.excess.take() {
+            excess
+        } else {
+            let wants = buffer.bind().len()?.saturating_sub(start);
+            let wants = Obj::from(PyInt::new(py, wants));
+            call::method(target, intern!(py, "read"), [&wants])?
+        };
+        let (count, total) = with_bytes(&chunk, |chunk| {
+            with_memory(buffer, |memory| {
+                let room = memory.get_mut(start..).unwrap_or_default();
+                let count = chunk.len().min(room.len());
+                room[..count].copy_from_slice(&chunk[..count]);
+                (count, chunk.len())
+            })
+        })??;
+        if count < total {
+            self.excess.set(Some(call::slice(&chunk, count, None)?));
+        }
+        Ok(count)
     }
 
     fn target(&self) -> Outcome {
@@ -234,7 +268,7 @@ impl TlsEngine for SslEngine {
         let target = self.target()?;
         let py = target.py();
         let read = match (room, self.callee) {
-            (Room::Shared(buffer), Callee::Custom) => read_copied(&target, buffer, start),
+            (Room::Shared(buffer), Callee::Custom) => self.read_copied(&target, buffer, start),
             (Room::Shared(buffer) | Room::Lent(buffer), _) => read_into(&target, buffer, start),
         };
         Ok(match unless_again(py, read)? {
@@ -285,19 +319,4 @@ fn read_into(target: &Obj, buffer: &Obj, start: usize) -> Outcome<usize> {
         call::method(target, read, [&wants, &view(buffer, start, None)?])
     }?;
     Ok(count.bind().extract()?)
-}
-
-/// `sslobj.read(wants)`: the object's own `bytes`, copied.
-fn read_copied(target: &Obj, buffer: &Obj, start: usize) -> Outcome<usize> {
-    let py = target.py();
-    let wants = Obj::from(PyInt::new(py, buffer.bind().len()?.saturating_sub(start)));
-    let chunk = call::method(target, intern!(py, "read"), [&wants])?;
-    with_bytes(&chunk, |chunk| {
-        with_memory(buffer, |memory| {
-            let room = memory.get_mut(start..).unwrap_or_default();
-            let count = chunk.len().min(room.len());
-            room[..count].copy_from_slice(&chunk[..count]);
-            count
-        })
-    })?
 }
