@@ -190,6 +190,37 @@ async def test_a_pause_in_connection_made_keeps_no_handshake_back(loop, names):
     peer.close()
 
 
+class Breaks(ssl.SSLObject):
+    """Encrypts no more when it is told so."""
+
+    broken: ClassVar[list[bool]] = []
+
+    def write(self, data):
+        if self.broken:
+            raise ssl.SSLError(1, "broken")
+        return super().write(data)
+
+
+async def test_encrypting_fails_when_writing_is_resumed(loop, names, reports):
+    if names.is_stock:
+        pytest.skip("asyncio reports it, and the connection hangs")
+    context = client_context()
+    context.sslobject_class = Breaks
+    transport, protocol, peer = await opened(loop, Recorder, context, buffer_bytes=8192)
+    transport.write(bytes(2_000_000))
+    transport.write(bytes(100_000))
+    Breaks.broken.append(True)
+    try:
+        while await peer.feed():
+            peer.incoming.read()
+    except ConnectionError:
+        pass
+    assert isinstance(await protocol.lost, ssl.SSLError)
+    Breaks.broken.clear()
+    assert reports == []
+    peer.close()
+
+
 class ReadsMore(ssl.SSLObject):
     """Gives more than it was asked for."""
 

@@ -157,10 +157,13 @@ pub fn pause_below(this: &Ref<TlsProtocol>) -> Outcome<()> {
 /// `resume_writing`: the transport below takes records again.
 ///
 /// # Errors
-/// AssertionError when it had not stopped; what the transport below raises.
+/// AssertionError when it had not stopped; what is no `Exception`.
 pub fn resume_below(this: &Ref<TlsProtocol>) -> Outcome<()> {
     asserted(this.session.resume_below())?;
-    send(this)
+    match send(this) {
+        Ok(()) => Ok(()),
+        Err(raised) => fatal_unless_base(this, raised, FATAL_PROTOCOL),
+    }
 }
 
 fn asserted(holds: bool) -> Outcome<()> {
