@@ -1,4 +1,4 @@
-"""TLS where buffers are small, reading is paused, or the end comes before the beginning: nothing is lost, nothing hangs."""
+"""TLS with small buffers, with pauses, ended before it began: nothing is lost, nothing hangs."""
 
 from __future__ import annotations
 
@@ -236,6 +236,23 @@ async def test_a_class_that_reads_more_than_it_was_asked_for(loop):
     data = os.urandom(16_000)
     await peer.write(data)
     assert await protocol.has_received(20 * len(data)) == data * 20
+    transport.abort()
+    await protocol.lost
+    peer.close()
+
+
+@pytest.mark.parametrize("direction", ["read", "write"])
+async def test_marks_of_nothing(loop, names, direction):
+    if names.is_stock:
+        pytest.skip("asyncio pauses where nothing is there, and does not resume")
+    transport, protocol, peer = await opened(loop, Recorder)
+    getattr(transport, f"set_{direction}_buffer_limits")(0)
+    for word in (b"one", b"two"):
+        await peer.write(word)
+        transport.write(word)
+        assert await peer.read(3) == word
+    assert await protocol.has_received(6) == b"onetwo"
+    assert protocol.calls.count("pause_writing") == protocol.calls.count("resume_writing")
     transport.abort()
     await protocol.lost
     peer.close()

@@ -64,11 +64,11 @@ impl Marks {
     #[must_use]
     pub fn signal(&self, size: usize) -> Option<Signal> {
         match self.paused.get() {
-            false if size >= self.high_bytes.get() => {
+            // Not where nothing is there, which nobody takes away: a high mark of 0 is one of 1.
+            false if size > 0 && size >= self.high_bytes.get() => {
                 self.paused.set(true);
                 Some(Signal::Pause)
             }
-            // Also with both marks at 0 and nothing there, where asyncio pauses and resumes in turn.
             true if size <= self.low_bytes.get() => {
                 self.paused.set(false);
                 Some(Signal::Resume)
@@ -92,6 +92,14 @@ mod tests {
         assert_eq!(marks.signal(26), None);
         assert_eq!(marks.signal(25), Some(Signal::Resume));
         assert!(!marks.is_paused());
+    }
+
+    #[test]
+    fn nothing_is_never_too_much() {
+        let marks = Marks::new(0);
+        assert_eq!(marks.signal(0), None);
+        assert_eq!(marks.signal(1), Some(Signal::Pause));
+        assert_eq!(marks.signal(0), Some(Signal::Resume));
     }
 
     #[test]
