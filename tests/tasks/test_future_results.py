@@ -315,3 +315,24 @@ def test_set_result_from_another_thread_through_the_loop(loop, make_future):
     loop.call_soon(thread.start)
     assert loop.run_until_complete(future) == "sent"
     thread.join()
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [
+        lambda loop, done: done.set_result(None),
+        lambda loop, done: done.set_exception(ValueError()),
+        lambda loop, done: loop.create_future().result(),
+        lambda loop, done: loop.create_future().exception(),
+    ],
+)
+def test_what_is_refused_while_an_exception_is_handled_has_it_as_context(loop, refused):
+    done = loop.create_future()
+    done.set_result(None)
+    handled = ValueError("handled")
+    try:
+        raise handled
+    except ValueError:
+        with pytest.raises(asyncio.InvalidStateError) as caught:
+            refused(loop, done)
+    assert caught.value.__context__ is handled

@@ -321,7 +321,7 @@ fn merged(py: Python<'_>, errors: &[Kept], all_errors: bool) -> Outcome<Raised> 
         let list = PyList::new(py, errors.iter().map(Obj::bind))?;
         let text = Obj::str(py, "create_connection failed");
         let group = call::call(imports::exception_group(py), [&text, &Obj::from(list)])?;
-        return Ok(Raised::raise(group));
+        return Ok(call::raise(&group));
     }
     let Some(first) = errors.first() else {
         let error = pyo3::exceptions::PyTimeoutError::new_err("create_connection failed");
@@ -332,7 +332,7 @@ fn merged(py: Python<'_>, errors: &[Kept], all_errors: bool) -> Outcome<Raised> 
         texts.push(error.get().bind().str()?.to_string_lossy().into_owned());
     }
     if texts.iter().all(|text| *text == texts[0]) {
-        return Ok(Raised::raise(first.get()));
+        return Ok(call::raise(&first.get()));
     }
     Ok(os_error(format!(
         "Multiple exceptions: {}",

@@ -30,7 +30,8 @@ impl Raised {
         Self(())
     }
 
-    /// Sets `exception` (an instance) as the current error, with its traceback.
+    /// Sets `exception` (an instance) as the current error again, exactly as it was taken. A new one is raised by
+    /// `call::raise`, which makes the exception being handled its context.
     pub fn raise(exception: Obj) -> Self {
         indicator::put(exception);
         Self(())
@@ -71,10 +72,10 @@ impl Raised {
         Self::set(py, PyRuntimeError::new_err(text.into()))
     }
 
-    /// `class(text)` for an exception class of the import table.
+    /// Raises `class(text)`, an exception class of the import table.
     pub fn of(class: &Obj, text: &str) -> Self {
         match Self::instance(class, text) {
-            Ok(exception) => Self::raise(exception),
+            Ok(exception) => super::call::raise(&exception),
             Err(raised) => raised,
         }
     }

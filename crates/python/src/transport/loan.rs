@@ -14,6 +14,7 @@ use super::state::{Life, StreamTransport};
 use super::write;
 use crate::future::future;
 use crate::future::state::FutureData;
+use crate::py::call;
 use crate::py::cell::Slot;
 use crate::py::errors::{Outcome, Raised};
 use crate::py::gc::Visitor;
@@ -146,7 +147,7 @@ fn new_waiter(this: &Ref<StreamTransport>) -> Outcome<Ref<FutureData>> {
     check(this)?;
     match this.scheduler() {
         Some(scheduler) => future::make(&scheduler),
-        None => Err(Raised::raise(connection_closed(this.py())?)),
+        None => Err(call::raise(&connection_closed(this.py())?)),
     }
 }
 
@@ -159,7 +160,7 @@ pub fn check(this: &Ref<StreamTransport>) -> Outcome<()> {
         return Err(Raised::raise(exception));
     }
     match this.life() {
-        Life::Lost(_) | Life::Closed(_) => Err(Raised::raise(connection_closed(this.py())?)),
+        Life::Lost(_) | Life::Closed(_) => Err(call::raise(&connection_closed(this.py())?)),
         Life::Open | Life::Closing => Ok(()),
     }
 }
