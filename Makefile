@@ -93,6 +93,13 @@ uvloop-suite-one:
 	@python=$(call environment,$(PROFILE),uvloop-suite); \
 	"$$python" tests/uvloop_suite/run.py --jobs $(JOBS) $(ARGS)
 
+.PHONY: differential differential-one
+differential: ## compare random programs with stock asyncio's, turn by turn, for each of PYTHONS
+	$(call each,differential-one)
+differential-one:
+	@python=$(call environment,$(PROFILE),test); \
+	"$$python" tests/differential/run.py --jobs $(JOBS) $(ARGS)
+
 .PHONY: bench bench-one
 bench: ## compare with asyncio and the other loops, in a release build, for each of PYTHONS
 	$(call each,bench-one)

@@ -1,0 +1,6 @@
+"""The modules of this folder import each other by their plain names, as run.py sees them."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(1, str(Path(__file__).resolve().parent))
