@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import threading
+import weakref
 from asyncio.subprocess import DEVNULL, PIPE
 
 import pytest
@@ -337,20 +338,17 @@ class TestClosing:
         await protocol.lost
         os.kill(int(protocol.data[1]), signal.SIGKILL)
 
-    async def test_dropped_it_is_killed(self, loop, watching, names):
-        """The loop keeps a transport whose process it watches; a closed one is history."""
-        process = await asyncio.create_subprocess_exec("/bin/cat", stdin=PIPE)
-        pid = process.pid
-        del process
+    async def test_dropped_it_is_watched_to_its_end(self, loop, watching):
+        """The loop keeps a transport whose process it watches, and the protocol with it."""
+        transport, protocol = await loop.subprocess_exec(Events, "/bin/cat")
+        pid, lost, kept = transport.get_pid(), protocol.lost, weakref.ref(transport)
+        del transport, protocol
         gc.collect()
-        os.kill(pid, 0)
+        assert kept() is not None
         os.kill(pid, signal.SIGKILL)
-        while True:
-            await asyncio.sleep(0)
-            try:
-                os.kill(pid, 0)
-            except ProcessLookupError:
-                break
+        assert await lost is None
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
 
     def test_a_loop_closed_with_living_children(self, loop_factory, names):
         if names.is_stock:
@@ -471,7 +469,10 @@ async def all_children_reaped():
         try:
             os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT | os.WNOHANG)
         except ChildProcessError:
-            return
+            break
+        await asyncio.sleep(0.001)
+    # The threads of stock asyncio reap first and tell the loop afterwards, which must be open then.
+    while any(thread.name.startswith("waitpid-") for thread in threading.enumerate()):
         await asyncio.sleep(0.001)
 
 
