@@ -11,6 +11,10 @@ written in Python know the difference.
 import asyncio
 import sys
 from asyncio import AbstractEventLoop, BaseProtocol, Transport, trsock
+from asyncio import ensure_future as ensure_future
+from asyncio import gather as gather
+from asyncio import isfuture as isfuture
+from asyncio import shield as shield
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
 from concurrent.futures import Executor
 from contextvars import Context
@@ -34,6 +38,10 @@ from typing import (
 from _typeshed import FileDescriptorLike, ReadableBuffer, StrOrBytesPath, WriteableBuffer
 from typing_extensions import disjoint_base
 
+if sys.version_info >= (3, 14):
+    from asyncio import future_add_to_awaited_by as future_add_to_awaited_by
+    from asyncio import future_discard_from_awaited_by as future_discard_from_awaited_by
+
 __all__ = [
     "EventLoop",
     "Future",
@@ -44,8 +52,15 @@ __all__ = [
     "__version__",
     "_after_fork_in_child",
     "adopt_methods",
+    "ensure_future",
+    "gather",
+    "isfuture",
+    "shield",
     "sleep",
 ]
+
+if sys.version_info >= (3, 14):
+    __all__ += ["future_add_to_awaited_by", "future_discard_from_awaited_by"]
 
 _T = TypeVar("_T")
 _T_co = TypeVar("_T_co", covariant=True)

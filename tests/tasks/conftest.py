@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from harness import functions
 from harness.loops import Library
 
 
@@ -37,3 +38,9 @@ def make_task(request: pytest.FixtureRequest, loop: Any, names: Library) -> Call
         pass
 
     return lambda coro, **options: Task(coro, loop=loop, **options)
+
+
+@pytest.fixture(params=functions.KINDS)
+def aio(request: pytest.FixtureRequest) -> Any:
+    """The functions of asyncio: stdlib's, and the native ones."""
+    return functions.functions(request.param)

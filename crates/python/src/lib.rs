@@ -25,8 +25,6 @@ mod _asyncioxide {
     use crate::api::adopt_methods;
     #[pymodule_export]
     use crate::event_loop::fork::after_fork_in_child;
-    #[pymodule_export]
-    use crate::task::sleep::sleep;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -41,9 +39,11 @@ fn build(module: &Bound<'_, PyModule>) -> Result<(), Raised> {
     prepare_stop_iteration(py)?;
     py::snapshot::prepare(py)?;
     py::backref::build(py)?;
+    py::function::build(py)?;
     handle::schedule::build(py)?;
     handle::action::build(py)?;
     future::awaiting::build(py)?;
+    future::observer::build(py)?;
     task::wakeup::build(py)?;
     future::coroutine::build(py)?;
     transport::stream::build(py)?;
@@ -61,6 +61,9 @@ fn build(module: &Bound<'_, PyModule>) -> Result<(), Raised> {
         ("Server", transport::server::build(py)?),
         ("EventLoop", api::build(py)?),
     ];
+    module.add("_GatheringFuture", task::gather::build(py)?.bind())?;
+    task::shield::build(py)?;
+    task::functions::add_to(module)?;
     for (name, type_) in types {
         module.add(name, type_.bind())?;
     }

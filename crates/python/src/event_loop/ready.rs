@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use super::core::EventLoopData;
 use super::report;
+use crate::future::observer::{self, Observer};
 use crate::handle::schedule::{Entry, Phase, run_callback};
 use crate::handle::{handle, timer_handle};
 use crate::py::coroutine::{enter_step, leave_step};
@@ -44,10 +45,16 @@ fn attempt(this: &Ref<EventLoopData>, entry: Entry) -> Outcome<()> {
 fn execute(this: &Ref<EventLoopData>, entry: &Entry) -> Outcome<()> {
     match entry {
         Entry::Step(task, exception) => {
+            let task = task
+                .downcast::<TaskData>()
+                .expect("only tasks are put into Step entries");
             let exception = exception.clone();
-            run_task(this, task, |task| step::step(task, exception))
+            run_task(this, task, || step::step(task, exception))
         }
-        Entry::Wakeup(task, future) => run_task(this, task, |task| step::wake(task, future)),
+        Entry::Wakeup(waiter, future) => match waiter.downcast::<TaskData>() {
+            Some(task) => run_task(this, task, || step::wake(task, future)),
+            None => tell(this, waiter, future),
+        },
         Entry::Handle(handle) => {
             current::withdraw(this.upcast())?;
             handle::run_queued(handle, this.upcast())
@@ -71,20 +78,23 @@ fn execute(this: &Ref<EventLoopData>, entry: &Entry) -> Outcome<()> {
 #[inline]
 fn run_task(
     this: &Ref<EventLoopData>,
-    task: &Obj,
-    body: impl FnOnce(&Ref<TaskData>) -> Outcome<()>,
+    task: &Ref<TaskData>,
+    body: impl FnOnce() -> Outcome<()>,
 ) -> Outcome<()> {
-    let task = task
-        .downcast::<TaskData>()
-        .expect("only tasks are put into Step and Wakeup entries");
     current::publish(this.upcast(), task)?;
     enter_step();
-    let result = task
-        .own
-        .context
-        .run_step(&this.base.snapshot, || body(task));
+    let result = task.own.context.run_step(&this.base.snapshot, body);
     leave_step(task.py());
     result
+}
+
+/// Tells an observer, outside of any task.
+fn tell(this: &Ref<EventLoopData>, waiter: &Obj, future: &Obj) -> Outcome<()> {
+    current::withdraw(this.upcast())?;
+    let observer = waiter
+        .downcast::<Observer>()
+        .expect("only tasks and observers are put into Wakeup entries");
+    observer::tell(observer, future)
 }
 
 /// Debug mode: measures the entry, and logs it if it was slow.

@@ -48,17 +48,15 @@ fn typed_handle_of(this: &Ref<EventLoopData>, entry: &Entry) -> Outcome<Option<R
                 Some(&typed.context()?),
             )?
         }
-        Entry::Wakeup(task, future) => {
-            let Some(typed) = task.downcast::<TaskData>() else {
-                return Ok(None);
-            };
-            let callback = wakeup::wakeup_callable(typed)?;
-            handle::make(
-                scheduler,
-                &callback,
-                Arguments::One(future.clone()),
-                Some(&typed.context()?),
-            )?
+        Entry::Wakeup(waiter, future) => {
+            let argument = Arguments::One(future.clone());
+            match waiter.downcast::<TaskData>() {
+                Some(task) => {
+                    let (callback, context) = (wakeup::wakeup_callable(task)?, task.context()?);
+                    handle::make(scheduler, &callback, argument, Some(&context))?
+                }
+                None => handle::make(scheduler, waiter, argument, None)?,
+            }
         }
         Entry::Fired(source, _) => {
             let Some(transport) = source.transport() else {

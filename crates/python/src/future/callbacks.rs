@@ -8,10 +8,12 @@ use std::cell::Cell;
 use pyo3::types::{PyAnyMethods, PyList, PyTuple};
 use pyo3::{Python, intern};
 
+use super::observer::Observer;
 use crate::handle::handle::{self, Arguments};
 use crate::handle::schedule::{Entry, Scheduler};
 use crate::py::call;
 use crate::py::cell::Slot;
+use crate::py::context;
 use crate::py::errors::Outcome;
 use crate::py::gc::Visitor;
 use crate::py::instance::Ref;
@@ -20,7 +22,7 @@ use crate::py::object::Obj;
 /// One entry.
 #[derive(Clone)]
 pub enum Callback {
-    /// A task of the same loop waits.
+    /// A task of the same loop waits, or an observer.
     Waiter(Obj),
     /// `add_done_callback`.
     Call {
@@ -68,6 +70,9 @@ impl Callback {
     /// `MemoryError`.
     pub fn parts(&self) -> Outcome<(Obj, Obj)> {
         match self {
+            Self::Waiter(observer) if observer.downcast::<Observer>().is_some() => {
+                Ok((observer.clone(), context::copy_current(observer.py())?))
+            }
             Self::Waiter(task) => {
                 let py = task.py();
                 Ok((
@@ -193,6 +198,14 @@ impl Callbacks {
             drop(self.remove_one(entry));
         }
         Ok(found.len())
+    }
+
+    /// Takes out the entry of a waiter, if it is there.
+    #[inline]
+    pub fn remove_waiter(&self, waiter: &Obj) {
+        if self.first.is_some() {
+            drop(self.remove_one(&Callback::Waiter(waiter.clone())));
+        }
     }
 
     fn remove_one(&self, entry: &Callback) -> Option<Callback> {

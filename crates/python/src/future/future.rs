@@ -2,12 +2,12 @@
 
 use std::mem::offset_of;
 
-use pyo3::types::{PyAnyMethods, PyFrozenSet, PyTypeMethods};
+use pyo3::types::{PyAnyMethods, PyTypeMethods};
 use pyo3::{Python, intern};
 
-use super::awaiting;
 use super::callbacks::Callback;
 use super::state::FutureData;
+use super::{awaited_by, awaiting};
 use crate::handle::schedule::LoopRef;
 use crate::py::args::{Args, Signature};
 use crate::py::call;
@@ -232,27 +232,6 @@ pub fn generic_alias(class: &Obj, item: &Obj) -> Outcome {
     call::call(imports::generic_alias(class.py()), [class, item])
 }
 
-/// The tasks that wait for this future now; 3.14's call graphs ask.
-fn awaited_by(this: &Ref<FutureData>) -> Outcome {
-    let py = this.py();
-    let waiters: Vec<Obj> = this
-        .callbacks()
-        .snapshot()
-        .into_iter()
-        .filter_map(|callback| match callback {
-            Callback::Waiter(task) => Some(task),
-            Callback::Call { .. } => None,
-        })
-        .collect();
-    if waiters.is_empty() {
-        return Ok(Obj::none(py));
-    }
-    Ok(Obj::from(PyFrozenSet::new(
-        py,
-        waiters.iter().map(Obj::bind),
-    )?))
-}
-
 fn or_none(py: Python<'_>, value: Option<Obj>) -> Outcome {
     Ok(value.unwrap_or_else(|| Obj::none(py)))
 }
@@ -392,6 +371,6 @@ fn private_attributes(builder: TypeBuilder<FutureData>) -> TypeBuilder<FutureDat
         .getter(
             c"_asyncio_awaited_by",
             c"The tasks that await this one, or None.",
-            awaited_by,
+            awaited_by::get,
         )
 }

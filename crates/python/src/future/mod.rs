@@ -1,8 +1,11 @@
 //! `Future`, with asyncio's names and behaviour.
 //!
 //! `state.rs` holds the fields and the transitions, `callbacks.rs` who is told when it is done, `awaiting.rs` the
-//! iterator behind `await`, `future.rs` the type that Python sees; `coroutine.rs` makes a coroutine of a Rust `async` block.
+//! iterator behind `await`, `awaited_by.rs` who waits, `observer.rs` who is told in Rust, `future.rs` the type that Python
+//! sees, `native.rs` which futures are ours and `any.rs` how any is asked; `coroutine.rs` makes a coroutine of a Rust `async` block.
 
+pub mod any;
+pub mod awaited_by;
 pub mod awaiting;
 pub mod callbacks;
 pub mod coroutine;
@@ -11,4 +14,6 @@ pub mod coroutine;
     reason = "the folder is the subject, the file its type"
 )]
 pub mod future;
+pub mod native;
+pub mod observer;
 pub mod state;

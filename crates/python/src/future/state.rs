@@ -60,6 +60,47 @@ pub struct Rare {
     pub cancelled_error: Slot,
     /// The exception's traceback when it was set.
     pub exception_traceback: Slot,
+    /// Who `future_add_to_awaited_by` said waits.
+    waiters: Cell<Vec<Obj>>,
+}
+
+impl Rare {
+    /// Notes that `waiter` waits, once.
+    pub fn add_waiter(&self, waiter: &Obj) {
+        let mut waiters = self.waiters.take();
+        if !waiters.iter().any(|known| known.is(waiter)) {
+            waiters.push(waiter.clone());
+        }
+        self.waiters.set(waiters);
+    }
+
+    /// Forgets a waiter.
+    pub fn discard_waiter(&self, waiter: &Obj) {
+        let mut waiters = self.waiters.take();
+        let index = waiters.iter().position(|known| known.is(waiter));
+        let known = index.map(|index| waiters.swap_remove(index));
+        self.waiters.set(waiters);
+        drop(known);
+    }
+
+    /// The waiters noted.
+    pub fn waiters_told(&self) -> Vec<Obj> {
+        let waiters = self.waiters.take();
+        let copy = waiters.clone();
+        self.waiters.set(waiters);
+        copy
+    }
+
+    fn visit(&self, visitor: &mut Visitor) {
+        visitor.slot(&self.foreign_loop);
+        visitor.slot(&self.source_traceback);
+        visitor.slot(&self.cancel_message);
+        visitor.slot(&self.cancelled_error);
+        visitor.slot(&self.exception_traceback);
+        let waiters = self.waiters.take();
+        waiters.iter().for_each(|waiter| visitor.object(waiter));
+        self.waiters.set(waiters);
+    }
 }
 
 /// The fields of `asyncio.Future`.
@@ -91,11 +132,7 @@ impl Payload for FutureData {
         self.callbacks.visit(visitor);
         visitor.slot(&self.outcome);
         if let Some(rare) = self.rare() {
-            visitor.slot(&rare.foreign_loop);
-            visitor.slot(&rare.source_traceback);
-            visitor.slot(&rare.cancel_message);
-            visitor.slot(&rare.cancelled_error);
-            visitor.slot(&rare.exception_traceback);
+            rare.visit(visitor);
         }
     }
 
@@ -198,7 +235,7 @@ impl FutureData {
 
     /// Whether the instance has a `__dict__` yet.
     pub fn has_dict(&self) -> bool {
-        self.dict.get().is_some()
+        self.dict.exists()
     }
 
     /// Whether `name` was assigned on the instance.

@@ -43,7 +43,7 @@ pub enum Entry {
     Handle(Ref<HandleData>),
     /// A step of a task that waits for nothing, or that gets the exception thrown in.
     Step(Obj, Option<Obj>),
-    /// A task whose future (the second) is done.
+    /// A task, or an observer, whose future (the second) is done.
     Wakeup(Obj, Obj),
     /// A future's done-callback.
     Callback {

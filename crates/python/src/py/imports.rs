@@ -50,6 +50,8 @@ imports! {
     future_class = "asyncio" "Future";
     /// `asyncio.Task`
     task_class = "asyncio" "Task";
+    /// `asyncio.tasks._GatheringFuture`
+    gathering_future_class = "asyncio.tasks" "_GatheringFuture";
     /// `asyncio.Handle`
     handle_class = "asyncio" "Handle";
     /// `asyncio.TimerHandle`

@@ -76,6 +76,51 @@ impl TypeSlot {
     }
 }
 
+/// The exact types whose payloads begin with `B`: `B`'s own, and those derived from it that were admitted. Asking is one
+/// comparison for each, where `downcast` walks through the base types, and a Python subclass is no member.
+pub struct Family<B> {
+    derived: [AtomicPtr<ffi::PyTypeObject>; 2],
+    base: PhantomData<fn(B)>,
+}
+
+impl<B: Payload> Family<B> {
+    /// `B`'s own type alone.
+    pub const fn new() -> Self {
+        Self {
+            derived: [const { AtomicPtr::new(std::ptr::null_mut()) }; 2],
+            base: PhantomData,
+        }
+    }
+
+    /// Admits a type that was built.
+    ///
+    /// # Panics
+    /// When there is no place left.
+    pub fn admit<T: 'static>(&self)
+    where
+        Derived<B, T>: Payload,
+    {
+        let free = self
+            .derived
+            .iter()
+            .find(|place| place.load(Ordering::Relaxed).is_null())
+            .expect("a family has places for its members");
+        free.store(Derived::<B, T>::TYPE.get(), Ordering::Release);
+    }
+
+    /// The object, if its type is a member.
+    #[inline]
+    pub fn cast<'a>(&self, object: &'a Obj) -> Option<&'a Ref<B>> {
+        // SAFETY: the object is alive.
+        let own = unsafe { ffi::Py_TYPE(object.as_ptr()) };
+        let is_derived = |place: &AtomicPtr<_>| own == place.load(Ordering::Relaxed);
+        let is_member = own == B::TYPE.get() || self.derived.iter().any(is_derived);
+        // SAFETY: `admit` lets in payloads that begin with a `B`, where `Ref::upcast` too relies on finding it; `Ref` is
+        // transparent over `Obj`.
+        is_member.then(|| unsafe { &*std::ptr::from_ref(object).cast() })
+    }
+}
+
 /// An object of one of our types, as it lies in memory.
 #[repr(C)]
 pub struct Instance<T> {
@@ -111,6 +156,11 @@ impl WeakList {
 pub struct Dict(super::cell::Slot<Obj>);
 
 impl Dict {
+    /// A field that holds `dict`.
+    pub fn new(dict: Obj) -> Self {
+        Self(super::cell::Slot::new(Some(dict)))
+    }
+
     /// Shows the dict to the collector.
     pub fn visit(&self, visitor: &mut Visitor) {
         visitor.slot(&self.0);
@@ -119,6 +169,12 @@ impl Dict {
     /// Drops the dict.
     pub fn clear(&self) {
         self.0.set(None);
+    }
+
+    /// Whether a dict was made.
+    #[inline]
+    pub fn exists(&self) -> bool {
+        self.0.is_some()
     }
 
     /// The instance's dict, if one was made.

@@ -12,6 +12,7 @@ pub mod coroutine;
 mod dealloc;
 pub mod errors;
 pub mod freelist;
+pub mod function;
 pub mod gc;
 pub mod imports;
 mod indicator;

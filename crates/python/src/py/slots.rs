@@ -17,8 +17,8 @@ use super::errors::{Outcome, Raised};
 use super::instance::{Instance, Payload, Ref, TypeSlot};
 use super::object::Obj;
 use super::trampoline::{
-    am_send, assign, call, class_method1, clear, compare, finalize, getter, hash, initialise,
-    iternext, method, method0, method1, new, setter, traverse, unary,
+    am_send, assign, bind_method, call, class_method1, clear, compare, finalize, getter, hash,
+    initialise, iternext, method, method0, method1, new, setter, traverse, unary,
 };
 
 /// How the interpreter compares (`tp_richcompare`).
@@ -182,6 +182,23 @@ impl<T: Payload> TypeBuilder<T> {
     pub fn callable<F: Fn(&Ref<T>, Args<'_>) -> Outcome + Copy + 'static>(mut self, f: F) -> Self {
         let _ = f;
         self.slot(ffi::Py_tp_call, call::<T, F> as *mut c_void);
+        self
+    }
+
+    /// `self(*args)` by the function that each instance has in the payload's field at `offset`.
+    pub fn vectorcall(mut self, offset: usize) -> Self {
+        self.flags |= ffi::Py_TPFLAGS_HAVE_VECTORCALL;
+        self.slot(ffi::Py_tp_call, ffi::PyVectorcall_Call as *mut c_void);
+        self.members.push(offset_member(
+            c"__vectorcalloffset__",
+            offset_of!(Instance<T>, payload) + offset,
+        ));
+        self
+    }
+
+    /// In the body of a class, an instance becomes a method.
+    pub fn binds_as_method(mut self) -> Self {
+        self.slot(ffi::Py_tp_descr_get, bind_method as *mut c_void);
         self
     }
 

@@ -194,6 +194,49 @@ where
     }))
 }
 
+/// What a callable has as its own vectorcall function: the callable itself is not looked at.
+pub(super) unsafe extern "C" fn vectorcall<F>(
+    _callable: *mut ffi::PyObject,
+    args: *const *mut ffi::PyObject,
+    positional: usize,
+    names: *mut ffi::PyObject,
+) -> *mut ffi::PyObject
+where
+    F: for<'py> Fn(Python<'py>, Args<'_>) -> Outcome + Copy + 'static,
+{
+    let py = attached();
+    pointer(guard(py, || {
+        // SAFETY: arithmetic on the number, which carries a flag in its highest bit.
+        let positional = unsafe { ffi::PyVectorcall_NARGS(positional) }.unsigned_abs();
+        // SAFETY: by the vectorcall protocol `names` is null or a tuple, and all arguments are alive during the call.
+        let args = unsafe { Args::from_vectorcall(args, positional, &names) };
+        the::<F>()(py, args)
+    }))
+}
+
+/// `tp_descr_get` of a function.
+pub(super) unsafe extern "C" fn bind_method(
+    function: *mut ffi::PyObject,
+    receiver: *mut ffi::PyObject,
+    _class: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    // SAFETY: a static object.
+    if receiver.is_null() || receiver == unsafe { ffi::Py_None() } {
+        // SAFETY: called with a live function.
+        return unsafe { ffi::Py_NewRef(function) };
+    }
+    // SAFETY: both are alive.
+    unsafe { PyMethod_New(function, receiver) }
+}
+
+unsafe extern "C" {
+    // Public, absent from pyo3-ffi.
+    fn PyMethod_New(
+        function: *mut ffi::PyObject,
+        receiver: *mut ffi::PyObject,
+    ) -> *mut ffi::PyObject;
+}
+
 /// The arguments of a `tp_call` or `tp_init`, laid out as vectorcall has them.
 struct Unpacked {
     values: Vec<Obj>,

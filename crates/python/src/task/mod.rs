@@ -7,7 +7,11 @@
 pub mod cancel;
 pub mod current;
 pub mod eager;
+pub mod ensure;
+pub mod functions;
+pub mod gather;
 pub mod registry;
+pub mod shield;
 pub mod sleep;
 pub mod step;
 #[expect(

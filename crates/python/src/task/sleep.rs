@@ -3,37 +3,31 @@
 //! Follows `asyncio.tasks.sleep`: nothing to wait for is a bare yield; otherwise a future that a timer fulfils, and the
 //! timer is cancelled on every way out.
 
-use pyo3::intern;
-use pyo3::prelude::*;
-use pyo3::types::{PyFloat, PyFloatMethods};
+use pyo3::types::{PyAnyMethods, PyFloat, PyFloatMethods};
+use pyo3::{Python, intern};
 
 use crate::future::coroutine::{self, Co, Kept};
+use crate::py::args::{Args, Signature};
 use crate::py::call;
 use crate::py::errors::{Outcome, Raised, set_aside};
 use crate::py::imports;
 use crate::py::object::Obj;
 use crate::py::version::PY_3_13;
 
-/// Wait for delay seconds; the result is what awaiting it gives.
+/// `asyncio.sleep(delay, result=None)`.
 ///
-/// Zero or less lets everything else that is ready run once.
-#[pyfunction]
-#[pyo3(signature = (delay, result=None))]
-pub fn sleep<'py>(
-    py: Python<'py>,
-    delay: &Bound<'py, PyAny>,
-    result: Option<&Bound<'py, PyAny>>,
-) -> PyResult<Bound<'py, PyAny>> {
-    let delay = Obj::from(delay.clone());
-    let result = result.map_or_else(|| Obj::none(py), |result| Obj::from(result.clone()));
-    let made = coroutine::make(py, "sleep", |co| {
+/// # Errors
+/// TypeError for wrong arguments.
+pub fn sleep(py: Python<'_>, args: Args<'_>) -> Outcome {
+    const SIGNATURE: Signature<2> = Signature::new("sleep", ["delay", "result"], 2, 1);
+    let [delay, result] = SIGNATURE.bind(py, args)?;
+    let none = Obj::none(py);
+    let delay = delay.unwrap_or(&none).clone();
+    let result = result.unwrap_or(&none).clone();
+    coroutine::make(py, "sleep", |co| {
         let (delay, result) = (co.keep(delay), co.keep(result));
         sleeping(co, delay, result)
-    });
-    match made {
-        Ok(coroutine) => Ok(coroutine.bind().clone().unbind().into_bound(py)),
-        Err(raised) => Err(raised.into_error(py)),
-    }
+    })
 }
 
 async fn sleeping(co: Co, delay: Kept, result: Kept) -> Outcome {

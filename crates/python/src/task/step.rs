@@ -7,6 +7,7 @@
 use pyo3::intern;
 use pyo3::types::{PyAnyMethods, PyStringMethods};
 
+use super::gather::GatheringFuture;
 use super::task::TaskData;
 use super::{cancel, registry, wakeup};
 use crate::future::callbacks::Callback;
@@ -60,13 +61,22 @@ pub fn wake(task: &Ref<TaskData>, future: &Obj) -> Outcome<()> {
         Some(fields) => failure(fields, py)?,
         None => match future.downcast_exact::<TaskData>() {
             Some(other) => failure(other.upcast(), py)?,
-            None => match call::method(future, intern!(py, "result"), []) {
-                Ok(_) => None,
-                Err(raised) => Some(raised.take(py)),
-            },
+            None => failure_of_any(future)?,
         },
     };
     step(task, exception)
+}
+
+/// The same for the rarer kinds of futures.
+fn failure_of_any(future: &Obj) -> Outcome<Option<Obj>> {
+    let py = future.py();
+    if let Some(outer) = future.downcast_exact::<GatheringFuture>() {
+        return failure(outer.upcast(), py);
+    }
+    match call::method(future, intern!(py, "result"), []) {
+        Ok(_) => Ok(None),
+        Err(raised) => Ok(Some(raised.take(py))),
+    }
 }
 
 /// What a done future has to raise in the task that waited for it.
@@ -160,6 +170,9 @@ fn wait_for(task: &Ref<TaskData>, awaited: Obj) -> Outcome<()> {
     }
     if let Some(other) = awaited.downcast_exact::<TaskData>() {
         return wait_for_native(task, other.upcast());
+    }
+    if let Some(outer) = awaited.downcast_exact::<GatheringFuture>() {
+        return wait_for_native(task, outer.upcast());
     }
     wait_for_any(task, &awaited)
 }

@@ -9,6 +9,7 @@ use pyo3::{Python, intern};
 
 use super::{cancel, eager, registry, wakeup};
 use crate::future::future::{initialise_for, loop_or_current, refuse_second_initialisation};
+use crate::future::native;
 use crate::future::state::FutureData;
 use crate::handle::schedule::Scheduler;
 use crate::py::args::{Args, Signature};
@@ -148,6 +149,12 @@ impl Ref<TaskData> {
                 "uninitialized Task object",
             )),
         }
+    }
+
+    /// Destroying the task while it is pending is not reported.
+    #[inline]
+    pub fn keep_destruction_quiet(&self) {
+        self.own.log_destroy_pending.set(false);
     }
 
     fn report_destroyed(&self) -> Outcome<()> {
@@ -385,7 +392,9 @@ pub fn build(py: Python<'_>) -> Outcome {
     .constructor(initialise)
     .finalizer()
     .repr(repr);
-    attributes(methods(builder)).build(py)
+    let type_ = attributes(methods(builder)).build(py)?;
+    native::KINDS.admit::<TaskState>();
+    Ok(type_)
 }
 
 fn refuse(this: &Ref<TaskData>, what: &str) -> Outcome {

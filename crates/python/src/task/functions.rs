@@ -1,0 +1,104 @@
+//! The functions of `asyncio.tasks` and `asyncio.futures` as Python sees them: names, signatures, docstrings.
+
+use pyo3::prelude::*;
+
+use super::{ensure, gather, shield, sleep};
+use crate::future::awaited_by;
+use crate::py::errors::Outcome;
+use crate::py::function;
+use crate::py::version::PY_3_14;
+
+const TASKS: &str = "asyncioxide.tasks";
+const FUTURES: &str = "asyncioxide.futures";
+
+/// Adds the functions to the module.
+///
+/// # Errors
+/// `MemoryError`.
+pub fn add_to(module: &Bound<'_, PyModule>) -> Outcome<()> {
+    let py = module.py();
+    let functions = [
+        function::make(
+            py,
+            TASKS,
+            "gather(*coros_or_futures, return_exceptions=False)\n--\n\n\
+             A future for the list of all results, in the order of the arguments.\n\n\
+             Coroutines and other awaitables become tasks. The first exception is raised at once and the\n\
+             others go on, unless return_exceptions is true: then exceptions are results like any other.\n\
+             Cancelling the future cancels all that are pending. TypeError for what cannot be awaited,\n\
+             ValueError for futures of several loops.",
+            gather::gather,
+        )?,
+        function::make(
+            py,
+            TASKS,
+            "shield(arg)\n--\n\n\
+             A future that ends as arg does, and whose cancellation does not reach arg.\n\n\
+             A coroutine or other awaitable becomes a task; keep a reference to it. If arg itself is\n\
+             cancelled, so is the future. TypeError for what cannot be awaited.",
+            shield::shield,
+        )?,
+        function::make_coroutine_function(
+            py,
+            TASKS,
+            "sleep(delay, result=None)\n--\n\n\
+             Wait for delay seconds; the result is what awaiting it gives.\n\n\
+             Zero or less lets everything else that is ready run once. ValueError for NaN, since 3.13.",
+            sleep::sleep,
+        )?,
+        function::make(
+            py,
+            TASKS,
+            "ensure_future(coro_or_future, *, loop=None)\n--\n\n\
+             The argument if it is a future, or a new task that awaits it.\n\n\
+             The task is made by loop, by default the running one. TypeError for what cannot be awaited,\n\
+             ValueError for a future of another loop than the one given.",
+            ensure::ensure_future,
+        )?,
+        function::make(
+            py,
+            FUTURES,
+            "isfuture(obj)\n--\n\n\
+             Whether obj is a Future or behaves like one.\n\n\
+             That is so when its class has the attribute _asyncio_future_blocking, and it is not None.",
+            ensure::isfuture,
+        )?,
+    ];
+    for function in functions {
+        let object = function.as_obj().bind();
+        module.add(
+            object
+                .getattr("__name__")?
+                .cast::<pyo3::types::PyString>()?
+                .to_str()?,
+            object,
+        )?;
+    }
+    if PY_3_14 {
+        add_awaited_by(module)?;
+    }
+    Ok(())
+}
+
+fn add_awaited_by(module: &Bound<'_, PyModule>) -> Outcome<()> {
+    let py = module.py();
+    let add = function::make(
+        py,
+        FUTURES,
+        "future_add_to_awaited_by(fut, waiter, /)\n--\n\n\
+         Record for call graphs that fut is awaited by waiter.\n\n\
+         Both are Futures; anything else is let pass.",
+        awaited_by::add_function,
+    )?;
+    let discard = function::make(
+        py,
+        FUTURES,
+        "future_discard_from_awaited_by(fut, waiter, /)\n--\n\n\
+         Record for call graphs that fut is no longer awaited by waiter.\n\n\
+         Both are Futures; anything else is let pass.",
+        awaited_by::discard_function,
+    )?;
+    module.add("future_add_to_awaited_by", add.as_obj().bind())?;
+    module.add("future_discard_from_awaited_by", discard.as_obj().bind())?;
+    Ok(())
+}
