@@ -18,6 +18,7 @@ from asyncio import shield as shield
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
 from concurrent.futures import Executor
 from contextvars import Context
+from selectors import BaseSelector
 from socket import _Address, _RetAddress, socket
 from ssl import SSLContext
 from types import FrameType, GenericAlias
@@ -205,7 +206,9 @@ class Server:
 @disjoint_base
 class EventLoop:
     slow_callback_duration: float
-    def __init__(self, *, poll_every_turn: bool = False) -> None: ...
+    def __init__(
+        self, selector: BaseSelector | None = None, *, poll_every_turn: bool = False
+    ) -> None: ...
     def __delattr__(self, name: str, /) -> None: ...
     def __setattr__(self, name: str, value: Any, /) -> None: ...
 

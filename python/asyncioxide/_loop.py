@@ -40,6 +40,8 @@ class EventLoop(_asyncioxide.EventLoop, asyncio.AbstractEventLoop):
 
     ``poll_every_turn=True`` makes every turn look at the file descriptors, as stock asyncio does;
     by default up to 32 turns within 100 microseconds share a look while callbacks chain.
+
+    ``selector`` is for programs that give asyncio's loop one. This loop needs none and closes it.
     """
 
     if TYPE_CHECKING:
@@ -194,11 +196,3 @@ def _answer(future: asyncio.Future[None], failure: Exception | None) -> None:
         future.set_result(None)
     else:
         future.set_exception(failure)
-
-
-def new_event_loop(*, poll_every_turn: bool = False) -> EventLoop:
-    """Return a new event loop.
-
-    poll_every_turn: look at the file descriptors in every turn, as stock asyncio does.
-    """
-    return EventLoop(poll_every_turn=poll_every_turn)

@@ -61,8 +61,13 @@ class RichProgress:
 
     def __init__(self, modules: int) -> None:
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
-        from rich.progress import Progress as Bars
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress as Bars,
+            TextColumn,
+            TimeElapsedColumn,
+        )
 
         self._bars: Any = Bars(
             TextColumn("{task.description}"),

@@ -107,9 +107,10 @@ fn run_until_complete(this: &Ref<EventLoopData>, args: Args<'_>) -> Outcome {
 }
 
 fn initialise(this: &Ref<EventLoopData>, args: Args<'_>) -> Outcome<()> {
-    const SIGNATURE: Signature<1> = Signature::new("EventLoop", ["poll_every_turn"], 0, 0);
+    const SIGNATURE: Signature<2> =
+        Signature::new("EventLoop", ["selector", "poll_every_turn"], 1, 0);
     let py = this.py();
-    let [poll_every_turn] = SIGNATURE.bind(py, args)?;
+    let [selector, poll_every_turn] = SIGNATURE.bind(py, args)?;
     if let Some(poll_every_turn) = poll_every_turn {
         this.own
             .poll_every_turn
@@ -120,6 +121,11 @@ fn initialise(this: &Ref<EventLoopData>, args: Args<'_>) -> Outcome<()> {
             py,
             "an event loop is initialised once",
         ));
+    }
+    // As asyncio's, the loop takes the selector over. It has a poller of its own, and whoever goes on with the selector is
+    // to learn that nobody looks at it.
+    if let Some(selector) = selector.filter(|selector| !selector.is_none()) {
+        call::method(selector, intern!(py, "close"), [])?;
     }
     let driver = Driver::new(Monotonic).map_err(|error| Raised::os_error(py, &error))?;
     let weak_set = call::attr(imports::weakref(py), intern!(py, "WeakSet"))?;

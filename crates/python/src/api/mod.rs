@@ -40,7 +40,7 @@ use crate::py::slots::{self, TypeBuilder};
 pub fn build(py: Python<'_>) -> Outcome {
     let builder = TypeBuilder::<EventLoopData>::new(
         c"asyncioxide._asyncioxide.EventLoop",
-        c"EventLoop(*, poll_every_turn=False)\n--\n\nThe event loop's native half.",
+        c"EventLoop(selector=None, *, poll_every_turn=False)\n--\n\nThe event loop's native half.",
     )
     .base(Scheduler::TYPE)
     .subclassable();

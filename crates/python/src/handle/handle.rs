@@ -506,7 +506,7 @@ fn run_method(this: &Ref<HandleData>) -> Outcome {
 pub fn build(py: Python<'_>) -> Outcome {
     let builder = TypeBuilder::<HandleData>::new(
         c"asyncioxide.Handle",
-        c"Handle(callback, args, loop, context=None)\n--\n\nObject returned by callback registration methods.",
+        c"Handle(callback, args, loop, context=None)\n--\n\nA callback that waits for its turn; what `call_soon` returns.",
     )
     .subclassable()
     .constructor(initialise)

@@ -255,7 +255,7 @@ pub fn build(py: Python<'_>) -> Outcome {
     TypeBuilder::<TimerHandleData>::new(
         c"asyncioxide.TimerHandle",
         c"TimerHandle(when, callback, args, loop, context=None)\n--\n\n\
-          Object returned by timed callback registration methods.",
+          A callback that waits for its time; what `call_later` and `call_at` return.",
     )
     .base(HandleData::TYPE)
     .subclassable()

@@ -1,0 +1,1 @@
+from asyncio.base_tasks import *

@@ -1,0 +1,5 @@
+"""Limits and timeouts. See :mod:`asyncio.constants`."""
+
+from . import _mirror
+
+_mirror.complete(globals())

@@ -1,0 +1,2 @@
+from asyncio.coroutines import *
+from asyncio.coroutines import __all__ as __all__

@@ -1,0 +1,17 @@
+"""Handles, the current event loop, and policies. See :mod:`asyncio.events`."""
+
+import sys
+
+from . import _mirror
+from ._asyncioxide import Handle as Handle, TimerHandle as TimerHandle
+from ._policy import (
+    get_event_loop_policy as get_event_loop_policy,
+    new_event_loop as new_event_loop,
+    set_event_loop_policy as set_event_loop_policy,
+)
+
+if sys.version_info < (3, 14):
+    # Later ones make no loop: asyncio's finds the current one.
+    from ._policy import get_event_loop as get_event_loop
+
+_mirror.complete(globals())

@@ -1,0 +1,1 @@
+from asyncio.format_helpers import *

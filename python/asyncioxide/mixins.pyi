@@ -1,0 +1,1 @@
+from asyncio.mixins import *

@@ -1,0 +1,5 @@
+"""Queues. See :mod:`asyncio.queues`."""
+
+from . import _mirror
+
+_mirror.complete(globals())

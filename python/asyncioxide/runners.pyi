@@ -1,0 +1,2 @@
+from asyncio.runners import *
+from asyncio.runners import __all__ as __all__

@@ -1,0 +1,5 @@
+"""Streams. See :mod:`asyncio.streams`."""
+
+from . import _mirror
+
+_mirror.complete(globals())

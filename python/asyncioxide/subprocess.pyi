@@ -1,0 +1,2 @@
+from asyncio.subprocess import *
+from asyncio.subprocess import __all__ as __all__

@@ -1,0 +1,5 @@
+"""Groups of tasks. See :mod:`asyncio.taskgroups`."""
+
+from . import _mirror
+
+_mirror.complete(globals())

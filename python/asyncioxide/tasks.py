@@ -1,0 +1,6 @@
+"""Tasks, and waiting for them. See :mod:`asyncio.tasks`."""
+
+from . import _mirror
+from ._asyncioxide import Task as Task, sleep as sleep
+
+_mirror.complete(globals())

@@ -1,0 +1,5 @@
+"""Time limits. See :mod:`asyncio.timeouts`."""
+
+from . import _mirror
+
+_mirror.complete(globals())

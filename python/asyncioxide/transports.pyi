@@ -1,0 +1,2 @@
+from asyncio.transports import *
+from asyncio.transports import __all__ as __all__
