@@ -46,6 +46,7 @@ fn build(module: &Bound<'_, PyModule>) -> Result<(), Raised> {
     future::observer::build(py)?;
     task::wakeup::build(py)?;
     future::coroutine::build(py)?;
+    future::operation::build::<task::sleep::Sleep>(py)?;
     transport::stream::build(py)?;
     transport::datagram::methods::build(py)?;
     transport::child::build(py)?;

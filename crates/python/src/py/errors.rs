@@ -57,6 +57,11 @@ impl Raised {
         PyErr::from_value(self.take(py).bind().clone())
     }
 
+    /// Whether the pending exception is a StopIteration.
+    pub fn is_stop_iteration(&self, py: Python<'_>) -> bool {
+        indicator::is_stop_iteration(py)
+    }
+
     /// `TypeError(text)`.
     pub fn type_error(py: Python<'_>, text: impl Into<String>) -> Self {
         Self::set(py, PyTypeError::new_err(text.into()))

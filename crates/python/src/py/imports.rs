@@ -98,6 +98,8 @@ imports! {
     signal = "signal";
     /// the module `sys`
     sys = "sys";
+    /// `sys.get_coroutine_origin_tracking_depth`
+    coroutine_origin_tracking_depth = "sys" "get_coroutine_origin_tracking_depth";
     /// `io.UnsupportedOperation`
     unsupported_operation = "io" "UnsupportedOperation";
     /// the module `os`

@@ -6,11 +6,14 @@
 use pyo3::types::{PyAnyMethods, PyFloat, PyFloatMethods};
 use pyo3::{Python, intern};
 
-use crate::future::coroutine::{self, Co, Kept};
+use crate::future::operation::{self, Input, Machine, Operation, Progress};
 use crate::py::args::{Args, Signature};
 use crate::py::call;
+use crate::py::cell::Slot;
 use crate::py::errors::{Outcome, Raised, set_aside};
+use crate::py::gc::Visitor;
 use crate::py::imports;
+use crate::py::instance::TypeSlot;
 use crate::py::object::Obj;
 use crate::py::version::PY_3_13;
 
@@ -24,22 +27,65 @@ pub fn sleep(py: Python<'_>, args: Args<'_>) -> Outcome {
     let none = Obj::none(py);
     let delay = delay.unwrap_or(&none).clone();
     let result = result.unwrap_or(&none).clone();
-    coroutine::make(py, "sleep", |co| {
-        let (delay, result) = (co.keep(delay), co.keep(result));
-        sleeping(co, delay, result)
-    })
+    operation::make(
+        py,
+        Sleep {
+            delay: Slot::new(Some(delay)),
+            result: Slot::new(Some(result)),
+            alarm: Slot::default(),
+        },
+    )
 }
 
-async fn sleeping(co: Co, delay: Kept, result: Kept) -> Outcome {
-    if delay.get().bind().le(0)? {
-        co.pause().await?;
-        return Ok(result.get());
+static TYPE: TypeSlot = TypeSlot::new();
+
+/// The operation.
+pub struct Sleep {
+    delay: Slot,
+    result: Slot,
+    /// The timer while it is needed.
+    alarm: Slot,
+}
+
+impl Operation for Sleep {
+    const TYPE: &'static TypeSlot = &TYPE;
+    const NAME: &'static str = "sleep";
+
+    fn visit(&self, visitor: &mut Visitor) {
+        visitor.slot(&self.delay);
+        visitor.slot(&self.result);
+        visitor.slot(&self.alarm);
     }
-    refuse_nan(&delay.get())?;
-    let (future, alarm) = begin(&co, &delay, &result)?;
-    let waited = co.wait(future).await;
-    drop(alarm);
-    waited
+
+    fn clear(&self) {
+        self.delay.set(None);
+        self.result.set(None);
+        self.alarm.set(None);
+    }
+
+    fn resume(this: &Machine<Self>, input: Input) -> Outcome<Progress> {
+        let (own, py) = (this.own(), this.py());
+        match input {
+            Input::Start => {
+                let delay = own.delay.take().unwrap_or_else(|| Obj::none(py));
+                if delay.bind().le(0)? {
+                    return Ok(Progress::Pause);
+                }
+                refuse_nan(&delay)?;
+                begin(own, &delay).map(Progress::Wait)
+            }
+            Input::Resumed(waited) => {
+                if let Some(alarm) = own.alarm.take() {
+                    silence(&alarm);
+                }
+                // What a bare yield gives is no result.
+                waited?;
+                Ok(Progress::Done(
+                    own.result.take().unwrap_or_else(|| Obj::none(py)),
+                ))
+            }
+        }
+    }
 }
 
 /// Since 3.13 a NaN is refused.
@@ -55,23 +101,18 @@ fn refuse_nan(delay: &Obj) -> Outcome<()> {
     Ok(())
 }
 
-/// The timer of a sleep; cancelled when dropped.
-struct Alarm(Kept);
-
-impl Drop for Alarm {
-    fn drop(&mut self) {
-        let handle = self.0.get();
-        let py = handle.py();
-        set_aside(py, || {
-            if let Err(raised) = call::method(&handle, intern!(py, "cancel"), []) {
-                raised.unraisable(py, Some(&handle));
-            }
-        });
-    }
+/// Cancels the timer, whatever is being raised.
+fn silence(alarm: &Obj) {
+    let py = alarm.py();
+    set_aside(py, || {
+        if let Err(raised) = call::method(alarm, intern!(py, "cancel"), []) {
+            raised.unraisable(py, Some(alarm));
+        }
+    });
 }
 
-fn begin(co: &Co, delay: &Kept, result: &Kept) -> Outcome<(Obj, Alarm)> {
-    let delay = delay.get();
+/// Sets the timer; answers the future that it fulfils.
+fn begin(own: &Sleep, delay: &Obj) -> Outcome {
     let py = delay.py();
     let loop_ = call::method(imports::events(py), intern!(py, "get_running_loop"), [])?;
     let future = call::method(&loop_, intern!(py, "create_future"), [])?;
@@ -79,10 +120,12 @@ fn begin(co: &Co, delay: &Kept, result: &Kept) -> Outcome<(Obj, Alarm)> {
         imports::futures(py),
         intern!(py, "_set_result_unless_cancelled"),
     )?;
-    let handle = call::method(
+    let result = own.result.get().unwrap_or_else(|| Obj::none(py));
+    let alarm = call::method(
         &loop_,
         intern!(py, "call_later"),
-        [&delay, &set, &future, &result.get()],
+        [delay, &set, &future, &result],
     )?;
-    Ok((future, Alarm(co.keep(handle))))
+    own.alarm.set(Some(alarm));
+    Ok(future)
 }
