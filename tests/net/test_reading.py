@@ -333,3 +333,46 @@ class TestBuffered:
         peer.sock.sendall(b"z" * 1000)
         await protocol.done
         assert bytes(protocol.received) == b"z" * 1000
+
+
+async def test_the_methods_of_a_buffered_protocol_are_enough(loop, names):
+    if names.is_stock:
+        pytest.skip("asyncio ends the connection: there is no data_received")
+
+    class Lends(asyncio.BaseProtocol):
+        def __init__(self):
+            self.buffer = bytearray(3)
+            self.received = bytearray()
+            self.lost = loop.create_future()
+
+        def get_buffer(self, sizehint):
+            return self.buffer
+
+        def buffer_updated(self, count):
+            self.received += self.buffer[:count]
+
+        def eof_received(self):
+            pass
+
+        def connection_lost(self, exc):
+            self.lost.set_result(exc)
+
+    ours, theirs = socket.socketpair()
+    _, protocol = await loop.create_connection(Lends, sock=ours)
+    theirs.sendall(b"in pieces")
+    theirs.close()
+    assert await protocol.lost is None
+    assert protocol.received == b"in pieces"
+
+
+async def test_data_received_counts_more_than_get_buffer(loop):
+    class Both(Recorder):
+        def get_buffer(self, sizehint):
+            raise AssertionError
+
+    ours, theirs = socket.socketpair()
+    _, protocol = await loop.create_connection(Both, sock=ours)
+    theirs.sendall(b"bytes")
+    theirs.close()
+    assert await protocol.lost is None
+    assert protocol.received == b"bytes"

@@ -53,6 +53,25 @@ async def test_the_peer_says_goodbye(loop):
     peer.close()
 
 
+@pytest.mark.parametrize("paused", [False, True])
+async def test_what_crosses_the_goodbye_is_dropped(loop, names, paused):
+    if names.is_stock:
+        pytest.skip("asyncio says that the connection failed")
+    transport, protocol, peer = await opened(loop)
+    await peer.write(b"first")
+    await protocol.has_received(5)
+    if paused:
+        transport.pause_reading()
+    transport.close()
+    # More than one read of the transport brings, and sent before the goodbye is read.
+    await peer.write(bytes(300_000))
+    await peer.unwrap()
+    assert await protocol.lost is None
+    assert protocol.received == b"first"
+    assert protocol.calls[-2:] == ["eof_received", "connection_lost"]
+    peer.close()
+
+
 async def test_this_side_says_goodbye(loop):
     transport, protocol, peer = await opened(loop)
     transport.write(b"last words")

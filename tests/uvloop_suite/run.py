@@ -63,7 +63,7 @@ def suite(options: argparse.Namespace, folder: Path) -> Suite:
         folder=folder / PACKAGE,
         worker=HERE / "worker.py",
         modules_left_out=exclusions.MODULES,
-        tests_left_out=exclusions.TESTS,
+        tests_left_out=exclusions.tests_left_out(options.loop),
         env={} if options.loop == UVLOOP else _stand_in(options, folder),
     )
 
@@ -72,7 +72,8 @@ def _stand_in(options: argparse.Namespace, folder: Path) -> dict[str, str]:
     """The environment in which `import uvloop` finds the loop under test."""
     spec = LOOP_NAMES.get(options.loop, options.loop)
     return {
-        "PYTHONPATH": os.fspath(HERE / "stand_in"),
+        # The second entry is for processes that a test starts by forkserver: they import it.
+        "PYTHONPATH": os.pathsep.join([os.fspath(HERE / "stand_in"), os.fspath(folder)]),
         "UVLOOP_SUITE_LOOP": spec if ":" in spec else f"{spec}:new_event_loop",
         "UVLOOP_SUITE_POLL_EVERY_TURN": "1" if options.poll_every_turn else "",
         "UVLOOP_SUITE_TESTBASE": os.fspath(folder / "testbase"),

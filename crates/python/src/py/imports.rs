@@ -249,6 +249,7 @@ pub struct Ssl {
     memory_bio: Held,
     error: Held,
     again_errors: Held,
+    zero_return_error: Held,
     certificate_error: Held,
     context: Held,
 }
@@ -264,6 +265,7 @@ impl Ssl {
             memory_bio: held("MemoryBIO")?,
             error: held("SSLError")?,
             again_errors: Held::new(Obj::from(again_errors)),
+            zero_return_error: held("SSLZeroReturnError")?,
             certificate_error: held("CertificateError")?,
             context: held("SSLContext")?,
         })
@@ -287,6 +289,11 @@ impl Ssl {
     /// `sslproto.SSLAgainErrors`, a tuple
     pub fn again_errors<'py>(&'py self, py: Python<'py>) -> &'py Obj {
         self.again_errors.get(py)
+    }
+
+    /// `ssl.SSLZeroReturnError`
+    pub fn zero_return_error<'py>(&'py self, py: Python<'py>) -> &'py Obj {
+        self.zero_return_error.get(py)
     }
 
     /// `ssl.CertificateError`

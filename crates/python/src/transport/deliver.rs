@@ -69,15 +69,14 @@ impl Receiver {
     /// Forgets the methods of the last protocol and looks at what the new one is.
     ///
     /// # Errors
-    /// What `isinstance` raises.
+    /// What `isinstance` and looking for a method raise.
     pub fn set_protocol(&self, protocol: &Obj) -> Outcome<()> {
         if protocol.downcast_exact::<TlsProtocol>().is_some() {
             self.kind.set(Kind::Records);
             self.clear();
             return Ok(());
         }
-        let class = imports::buffered_protocol(protocol.py());
-        let kind = if protocol.bind().is_instance(class.bind())? {
+        let kind = if lends_buffers(protocol)? {
             Kind::Buffer
         } else {
             Kind::Bytes
@@ -139,6 +138,21 @@ impl Receiver {
         self.first.set(None);
         self.second.set(None);
     }
+}
+
+/// Whether bytes go into buffers of the protocol. asyncio asks for the class alone, and a protocol that has the methods
+/// without it, and no `data_received`, loses its connection to an AttributeError at the first byte.
+fn lends_buffers(protocol: &Obj) -> Outcome<bool> {
+    let py = protocol.py();
+    let class = imports::buffered_protocol(py);
+    if protocol.bind().is_instance(class.bind())? {
+        return Ok(true);
+    }
+    let receives = call::optional_attr(protocol, intern!(py, "data_received"))?;
+    if receives.is_some() {
+        return Ok(false);
+    }
+    Ok(call::optional_attr(protocol, intern!(py, "get_buffer"))?.is_some())
 }
 
 /// The method in `slot`, looked up by the first use.

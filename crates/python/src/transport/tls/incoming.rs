@@ -148,6 +148,39 @@ fn decrypted(this: &Ref<TlsProtocol>) -> Outcome<(Option<Obj>, Result<End, Obj>)
     Ok((data, end))
 }
 
+/// Reads what can be decrypted, and drops it.
+///
+/// # Errors
+/// What the engine says.
+pub fn discard(this: &Ref<TlsProtocol>) -> Outcome<()> {
+    let Some(scheduler) = this.scheduler() else {
+        return Ok(());
+    };
+    let room = Room::Shared(scheduler.turn.take_plaintext(this.py()));
+    let end = loop {
+        match this.session.decrypt(&room, Turn::PLAINTEXT_BYTES).end {
+            Ok(End::Full) => {}
+            Ok(End::Again | End::CloseNotify) => break Ok(()),
+            Err(raised) => break Err(raised.take(this.py())),
+        }
+    };
+    let Room::Shared(buffer) = room else {
+        unreachable!("made above");
+    };
+    scheduler.turn.return_plaintext(buffer);
+    match end {
+        // Both sides have said goodbye, which reading calls an error.
+        Err(exception) if !is_zero_return(&exception)? => Err(Raised::raise(exception)),
+        _ => Ok(()),
+    }
+}
+
+fn is_zero_return(exception: &Obj) -> Outcome<bool> {
+    let py = exception.py();
+    let class = imports::ssl(py)?.zero_return_error(py);
+    Ok(exception.bind().is_instance(class.bind())?)
+}
+
 fn joined(chunks: &[Obj]) -> Outcome {
     let py = chunks[0].py();
     let list = pyo3::types::PyList::new(py, chunks.iter().map(Obj::bind))?;

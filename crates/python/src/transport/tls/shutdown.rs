@@ -86,12 +86,13 @@ pub fn flush(this: &Ref<TlsProtocol>) -> Outcome<()> {
     go_on(this)
 }
 
-/// `_do_shutdown`
+/// `_do_shutdown`. What the peer sent before it heard of the end is dropped; to asyncio it is an error, that of OpenSSL.
 ///
 /// # Errors
 /// What is no error of TLS.
 pub fn go_on(this: &Ref<TlsProtocol>) -> Outcome<()> {
-    match this.session.shut_down() {
+    let said = incoming::discard(this).and_then(|()| this.session.shut_down());
+    match said {
         Ok(Progress::Again) => outgoing::process(this),
         Ok(Progress::Done) => {
             outgoing::process(this)?;
