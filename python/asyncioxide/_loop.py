@@ -155,6 +155,7 @@ class EventLoop(_asyncioxide.EventLoop, asyncio.AbstractEventLoop):
 
     _asyncgen_finalizer_hook = _BASE._asyncgen_finalizer_hook
     _asyncgen_firstiter_hook = _BASE._asyncgen_firstiter_hook
+    _connect_sock = _BASE._connect_sock
     _check_sendfile_params = _BASE._check_sendfile_params
     _ensure_resolved = _BASE._ensure_resolved
     _getaddrinfo_debug = _BASE._getaddrinfo_debug

@@ -220,7 +220,7 @@ class SubprocessTransport(base_subprocess.BaseSubprocessTransport):
             if self._loop.get_debug():
                 logger.warning("Close running child process: kill %r", self)
             try:
-                self._signal(signal.SIGKILL)
+                self._signal(signal.SIGKILL, "kill")
             except PermissionError:
                 # It may be running setuid.
                 return
@@ -231,9 +231,17 @@ class SubprocessTransport(base_subprocess.BaseSubprocessTransport):
         elif self._early_exit is not None and self._stage is _Stage.GIVEN_UP:
             self._exited(self._early_exit)
 
-    def _signal(self, number: int) -> None:
-        """Send a signal to the process, and never to one that has its number by now."""
+    def _signal(self, number: int, name: str) -> None:
+        """Send a signal to the process, and never to one that has its number by now.
+
+        name: the method of ``Popen`` that asyncio calls for it. One that somebody has put on the
+        process (``get_extra_info("subprocess")``) is called instead.
+        """
         process = self._proc
+        replaced = vars(process).get(name)
+        if replaced is not None:
+            replaced(number) if name == "send_signal" else replaced()
+            return
         if process.returncode is not None:
             return
         descriptor = self._watch.fileno()
@@ -247,13 +255,15 @@ class SubprocessTransport(base_subprocess.BaseSubprocessTransport):
 
     def send_signal(self, signal: int) -> None:
         self._check_proc()
-        self._signal(signal)
+        self._signal(signal, "send_signal")
 
     def terminate(self) -> None:
-        self.send_signal(signal.SIGTERM)
+        self._check_proc()
+        self._signal(signal.SIGTERM, "terminate")
 
     def kill(self) -> None:
-        self.send_signal(signal.SIGKILL)
+        self._check_proc()
+        self._signal(signal.SIGKILL, "kill")
 
 
 async def _make_subprocess_transport(

@@ -14,7 +14,9 @@ import asyncio.base_events
 import asyncio.unix_events
 import functools
 import importlib
+import socket
 import types
+import weakref
 from asyncio.log import logger
 from collections.abc import Callable
 from typing import Any
@@ -202,9 +204,35 @@ def _test_loop_maker(target: Target) -> Callable[..., Any]:
 
 
 def _base_events(module: Any, target: Target) -> None:
-    """test_base_events takes BaseEventLoop from asyncio.base_events, and mocks its selector."""
+    """test_base_events takes BaseEventLoop from asyncio.base_events, and mocks its selector.
+
+    It also hands out mock sockets.
+    """
     module.base_events = ModuleView(module.base_events, BaseEventLoop=asyncio.BaseEventLoop)
     _set_up_plain_loop(module.BaseEventLoopTests)
+    utils = module.test_utils
+    utils.mock_nonblocking_socket = _with_descriptor(utils.mock_nonblocking_socket)
+
+
+def _with_descriptor(make: Callable[..., Any]) -> Callable[..., Any]:
+    """Gives mock sockets the descriptor of a connection.
+
+    A test mocks what the stock loop watches a socket with, so that its socket's number is
+    never used. Another loop asks the kernel, which has to know it.
+    """
+
+    @functools.wraps(make)
+    def mock_nonblocking_socket(*args: Any, **kwargs: Any) -> Any:
+        sock = make(*args, **kwargs)
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            near = socket.create_connection(listener.getsockname())
+            far, _ = listener.accept()
+        sock.fileno.side_effect = near.fileno
+        for end in (near, far):
+            weakref.finalize(sock, end.close)
+        return sock
+
+    return mock_nonblocking_socket
 
 
 def _pep492(module: Any, target: Target) -> None:
@@ -222,9 +250,28 @@ def _set_up_plain_loop(case: Any) -> None:
 
 
 def _events(module: Any, target: Target) -> None:
-    """test_events watches children through SIGCHLD; threads do as well on any loop."""
+    """test_events watches children through SIGCHLD; threads do as well on any loop.
+
+    One test ends with the method by which a stock server lets go of a socket.
+    """
     if hasattr(asyncio, "SafeChildWatcher"):
         vars(asyncio)["SafeChildWatcher"] = asyncio.ThreadedChildWatcher
+    module.EventLoopTestsMixin.setUp = _with_stop_serving(module.EventLoopTestsMixin.setUp)
+
+
+def _with_stop_serving(original: Callable[[Any], None]) -> Callable[[Any], None]:
+    def setUp(self: Any) -> None:
+        original(self)
+        loop = self.loop
+
+        def stop_serving(sock: socket.socket) -> None:
+            loop.remove_reader(sock)
+            sock.close()
+
+        if not hasattr(loop, "_stop_serving"):
+            loop._stop_serving = stop_serving
+
+    return setUp
 
 
 def _runners(module: Any, target: Target) -> None:
@@ -252,13 +299,31 @@ def _runners(module: Any, target: Target) -> None:
 
 
 def _tasks(module: Any, target: Target) -> None:
-    """The tests of gather() turn their loop until its `_ready` is empty."""
+    """The tests of gather() turn their loop until its `_ready` is empty.
+
+    One of them puts a mock in place of `BaseEventLoop.call_exception_handler`.
+    """
 
     def _run_loop(self: Any, loop: Any) -> None:
         for _ in range(GATHER_TURNS):
             module.test_utils.run_briefly(loop)
 
     module.GatherTestsBase._run_loop = _run_loop
+    name = "call_exception_handler"
+    setattr(target.loop_class, name, _PatchedWithStock(name, target.loop_class))
+
+
+class _PatchedWithStock:
+    """A method of the loop's own, unless the stock loop's of the same name is patched."""
+
+    def __init__(self, name: str, loop_class: type[Any]) -> None:
+        self._name = name
+        self._own = getattr(loop_class, name)
+        self._stock = getattr(asyncio.base_events.BaseEventLoop, name)
+
+    def __get__(self, loop: Any, owner: Any = None) -> Any:
+        found = getattr(asyncio.base_events.BaseEventLoop, self._name)
+        return self._own.__get__(loop, owner) if found is self._stock else found
 
 
 class ServerView:

@@ -7,9 +7,11 @@ use std::ffi::CStr;
 use pyo3::types::{PyAnyMethods, PyInt, PyList, PyStringMethods};
 use pyo3::{Python, intern};
 
+use super::attempts::Attempts;
 use super::connection::{Connection, Origin, Side, Tls, pair};
 use super::resolve::{self, Hints, check_stream, resolve};
 use crate::event_loop::core::EventLoopData;
+use crate::event_loop::replaced::is_replaced;
 use crate::future::coroutine::{self, Co, Kept, KeptRef};
 use crate::py::args::{Args, Signature};
 use crate::py::call;
@@ -187,6 +189,7 @@ impl Request {
     fn hints(&self) -> Hints<'_> {
         Hints {
             family: &self.family,
+            type_: None,
             protocol: Some(&self.protocol),
             flags: &self.flags,
         }
@@ -272,13 +275,7 @@ async fn dial(co: &Co, request: &Request) -> Outcome<OwnedSocket> {
         Some(count) => interleave(co, infos, &count)?,
         None => infos,
     };
-    let course = Course {
-        scheduler: co.keep_ref(request.loop_.get().upcast().clone()),
-        addresses,
-        local,
-        delay_ns: request.delay_ns()?,
-    };
-    match race(co, course).await? {
+    match try_all(co, request, addresses, local).await? {
         Finish::Connected(socket) => Ok(socket),
         Finish::Failed(errors) => Err(merged(
             request.loop_.get().py(),
@@ -286,6 +283,35 @@ async fn dial(co: &Co, request: &Request) -> Outcome<OwnedSocket> {
             is_true(&request.all_errors)?,
         )?),
     }
+}
+
+/// Connects to the first of the addresses that can be had.
+async fn try_all(
+    co: &Co,
+    request: &Request,
+    addresses: Vec<Kept>,
+    local: Option<Vec<Kept>>,
+) -> Outcome<Finish> {
+    if asks_the_loop(&request.loop_)? {
+        let attempts = Attempts::new(co, &request.loop_, addresses, local)?;
+        if request.happy_eyeballs_delay.get().is_none() {
+            return attempts.one_by_one().await;
+        }
+        return attempts.race(&request.happy_eyeballs_delay).await;
+    }
+    let course = Course {
+        scheduler: co.keep_ref(request.loop_.get().upcast().clone()),
+        addresses,
+        local,
+        delay_ns: request.delay_ns()?,
+    };
+    race(co, course).await
+}
+
+/// Whether somebody's own `sock_connect` has to be asked for each address.
+fn asks_the_loop(loop_: &KeptRef<EventLoopData>) -> Outcome<bool> {
+    let loop_ = loop_.get();
+    is_replaced(&loop_, intern!(loop_.py(), "sock_connect"))
 }
 
 fn interleave(co: &Co, infos: Vec<Kept>, first_family_count: &Obj) -> Outcome<Vec<Kept>> {

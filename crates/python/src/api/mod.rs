@@ -1,6 +1,7 @@
 //! The event loop's methods as Python sees them, one file per subject, and the type that they make up.
 
 mod accepted;
+mod attempts;
 mod callbacks;
 mod children;
 mod connect;

@@ -15,6 +15,8 @@ use crate::transport::address::socket_module;
 pub struct Hints<'a> {
     /// AF_INET, AF_INET6 or AF_UNSPEC.
     pub family: &'a Kept,
+    /// The type of socket; a stream's, unless said.
+    pub type_: Option<&'a Kept>,
     /// The protocol, 0 for any.
     pub protocol: Option<&'a Kept>,
     /// AI_PASSIVE and others.
@@ -29,7 +31,7 @@ pub enum Resolution {
     Asked(Obj),
 }
 
-/// `BaseEventLoop._ensure_resolved`: the infos of `address` (host, port and perhaps more), a list.
+/// `BaseEventLoop._ensure_resolved`: the infos of `address` (host, port and perhaps more).
 ///
 /// # Errors
 /// What `getaddrinfo` raises; CancelledError.
@@ -49,11 +51,15 @@ pub async fn resolve(
     kept(co, &infos)
 }
 
-/// The items of an iterable.
+/// The items of an iterable; none of what is false, as asyncio looks at the answer of a `getaddrinfo` that may be
+/// anybody's.
 ///
 /// # Errors
 /// What iterating raises.
 pub fn kept(co: &Co, items: &Obj) -> Outcome<Vec<Kept>> {
+    if !items.bind().is_truthy()? {
+        return Ok(Vec::new());
+    }
     Ok(self::items(items)?
         .into_iter()
         .map(|item| co.keep(item))
@@ -78,7 +84,10 @@ pub fn begin(
         return Err(Raised::value_error(py, text));
     };
     let rest = items(&call::slice(address, 2, None)?)?;
-    let type_ = stream_type(py)?;
+    let type_ = match hints.type_ {
+        Some(type_) => type_.get(),
+        None => stream_type(py)?,
+    };
     let protocol = match hints.protocol {
         Some(protocol) => protocol.get(),
         None => Obj::from(pyo3::types::PyInt::new(py, 0)),

@@ -254,6 +254,7 @@ fn ask(request: &Request, host: &Obj) -> Outcome<Resolution> {
     let address = PyTuple::new(host.py(), [host.bind(), port.bind()])?;
     let hints = Hints {
         family: &request.family,
+        type_: None,
         protocol: None,
         flags: &request.flags,
     };

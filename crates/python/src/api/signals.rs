@@ -3,12 +3,12 @@
 //! The interpreter's own C handler writes the signal's number into our socket, which wakes the loop; Python's handler for
 //! the signal does nothing. The callback then runs like any other.
 
-use pyo3::exceptions::PyOSError;
+use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
 use pyo3::types::{PyAnyMethods, PyDict, PyDictMethods, PyInt, PyListMethods};
 use pyo3::{Python, intern};
 
 use crate::event_loop::core::EventLoopData;
-use crate::event_loop::wakeup_fd;
+use crate::event_loop::wakeup_fd::{self, signal_module};
 use crate::handle::handle::{self, Arguments};
 use crate::py::args::{Args, exactly, leading};
 use crate::py::call;
@@ -68,7 +68,7 @@ fn add_signal_handler(this: &Ref<EventLoopData>, args: Args<'_>) -> Outcome {
     if let Err(error) = let_the_interpreter_handle(signal) {
         handlers.bind().del_item(signal.bind())?;
         this.own.wakeup.set_handled(number, false);
-        wakeup_fd::release(this)?;
+        release(this)?;
         return Err(uncatchable(py, signal, error));
     }
     Ok(Obj::none(py))
@@ -100,9 +100,8 @@ fn check_signal(signal: &Obj) -> Outcome<()> {
         let text = format!("sig must be an int, not {}", signal.bind().repr()?);
         return Err(Raised::type_error(py, text));
     }
-    let valid = imports::signal(py)
-        .bind()
-        .call_method0(intern!(py, "valid_signals"))?;
+    let module = signal_module(py)?;
+    let valid = module.bind().call_method0(intern!(py, "valid_signals"))?;
     if !valid.contains(signal.bind())? {
         return Err(Raised::value_error(
             py,
@@ -119,7 +118,7 @@ fn require_wakeup(this: &Ref<EventLoopData>) -> Outcome<()> {
         return Ok(());
     }
     // Not the main thread: the interpreter's own refusal is the text.
-    match imports::signal(py)
+    match signal_module(py)?
         .bind()
         .call_method1(intern!(py, "set_wakeup_fd"), (-1,))
     {
@@ -130,7 +129,8 @@ fn require_wakeup(this: &Ref<EventLoopData>) -> Outcome<()> {
 
 fn let_the_interpreter_handle(signal: &Obj) -> pyo3::PyResult<()> {
     let py = signal.py();
-    let module = imports::signal(py).bind();
+    let module = signal_module(py).map_err(|raised| raised.into_error(py))?;
+    let module = module.bind();
     let nothing = imports::unix_events(py)
         .bind()
         .getattr(intern!(py, "_sighandler_noop"))?;
@@ -185,7 +185,8 @@ fn remove(this: &Ref<EventLoopData>, signal: &Obj) -> Outcome<bool> {
     // asyncio forgets the handler before it finds that this is not the main thread.
     this.own.wakeup.set_handled(signal.bind().extract()?, false);
     handlers.del_item(signal.bind())?;
-    let module = imports::signal(py).bind();
+    let module = signal_module(py)?;
+    let module = module.bind();
     let interrupt = module.getattr(intern!(py, "SIGINT"))?;
     let default = if signal.bind().eq(interrupt)? {
         "default_int_handler"
@@ -198,8 +199,27 @@ fn remove(this: &Ref<EventLoopData>, signal: &Obj) -> Outcome<bool> {
             (signal.bind(), module.getattr(default)?),
         )
         .map_err(|error| uncatchable(py, signal, error))?;
-    wakeup_fd::release(this)?;
+    release(this)?;
     Ok(true)
+}
+
+/// A handler is gone. That the wakeup descriptor cannot be given up then is no reason to fail.
+fn release(this: &Ref<EventLoopData>) -> Outcome<()> {
+    let Err(raised) = wakeup_fd::release(this) else {
+        return Ok(());
+    };
+    let py = this.py();
+    let exception = raised.take(py);
+    let bound = exception.bind();
+    if !bound.is_instance_of::<PyValueError>() && !bound.is_instance_of::<PyRuntimeError>() {
+        return Err(Raised::raise(exception));
+    }
+    call::method(
+        imports::logger(py),
+        intern!(py, "info"),
+        [&Obj::str(py, "set_wakeup_fd(-1) failed: %s"), &exception],
+    )
+    .map(drop)
 }
 
 /// Closing a loop gives every signal back.
@@ -215,13 +235,18 @@ pub fn remove_all(this: &Ref<EventLoopData>) -> Outcome<()> {
     if handlers.is_empty() {
         return Ok(());
     }
-    let finalizing = call::method(imports::sys(py), intern!(py, "is_finalizing"), [])?;
+    let sys = call::attr(imports::unix_events(py), intern!(py, "sys"))?;
+    let finalizing = call::method(&sys, intern!(py, "is_finalizing"), [])?;
     if finalizing.bind().is_truthy()? {
         handlers.clear();
         return warn_of_shutdown(this);
     }
     for signal in handlers.keys().iter().map(Obj::from) {
-        remove(this, &signal)?;
+        call::method(
+            this.as_obj(),
+            intern!(py, "remove_signal_handler"),
+            [&signal],
+        )?;
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 //!
 //! aiohttp opens its connections this way. The other `sock_*` methods are in `sock_io.rs`.
 
-use pyo3::types::{PyAnyMethods, PyTuple, PyTupleMethods};
+use pyo3::types::PyAnyMethods;
 use pyo3::{Python, intern};
 
 use super::resolve::{Hints, resolve};
@@ -17,6 +17,7 @@ use crate::py::imports;
 use crate::py::instance::Ref;
 use crate::py::object::Obj;
 use crate::py::slots::TypeBuilder;
+use crate::transport::address::parts;
 
 /// Adds this file's methods.
 pub fn methods(builder: TypeBuilder<EventLoopData>) -> TypeBuilder<EventLoopData> {
@@ -58,14 +59,9 @@ struct Request {
 /// `BaseSelectorEventLoop.sock_connect`.
 async fn connect(co: Co, request: Request) -> Outcome {
     check_socket(&request.loop_.get(), &request.socket.get())?;
-    let address = match internet_hints(&co, &request)? {
-        Some((family, protocol, flags)) => {
-            let hints = Hints {
-                family: &family,
-                protocol: Some(&protocol),
-                flags: &flags,
-            };
-            let infos = resolve(&co, &request.loop_, request.address.get(), hints).await?;
+    let address = match Kind::of_internet(&co, &request.socket.get())? {
+        Some(kind) => {
+            let infos = resolve(&co, &request.loop_, request.address.get(), kind.hints()).await?;
             co.keep(resolved_address(&infos)?)
         }
         None => co.keep(request.address.get()),
@@ -79,31 +75,52 @@ async fn connect(co: Co, request: Request) -> Outcome {
     Ok(Obj::none(request.socket.get().py()))
 }
 
-/// Family, protocol and flags for the resolver, when the socket is one of the internet's.
-fn internet_hints(co: &Co, request: &Request) -> Outcome<Option<(Kept, Kept, Kept)>> {
-    let socket = request.socket.get();
-    let py = socket.py();
-    let module = imports::socket(py).bind();
-    let family = call::attr(&socket, intern!(py, "family"))?;
-    let is_internet = family.bind().eq(module.getattr(intern!(py, "AF_INET"))?)?
-        || family.bind().eq(module.getattr(intern!(py, "AF_INET6"))?)?;
-    if !is_internet {
-        return Ok(None);
+/// What the resolver is told of a socket.
+struct Kind {
+    family: Kept,
+    type_: Kept,
+    protocol: Kept,
+    flags: Kept,
+}
+
+impl Kind {
+    /// Of one of the internet's sockets; none for others, whose addresses are taken as they are.
+    fn of_internet(co: &Co, socket: &Obj) -> Outcome<Option<Self>> {
+        let py = socket.py();
+        let module = imports::socket(py).bind();
+        let family = call::attr(socket, intern!(py, "family"))?;
+        let is_internet = family.bind().eq(module.getattr(intern!(py, "AF_INET"))?)?
+            || family.bind().eq(module.getattr(intern!(py, "AF_INET6"))?)?;
+        if !is_internet {
+            return Ok(None);
+        }
+        let flags = Obj::from(pyo3::types::PyInt::new(py, 0));
+        Ok(Some(Self {
+            family: co.keep(family),
+            type_: co.keep(call::attr(socket, intern!(py, "type"))?),
+            protocol: co.keep(call::attr(socket, intern!(py, "proto"))?),
+            flags: co.keep(flags),
+        }))
     }
-    let protocol = call::attr(&socket, intern!(py, "proto"))?;
-    let flags = Obj::from(pyo3::types::PyInt::new(py, 0));
-    Ok(Some((co.keep(family), co.keep(protocol), co.keep(flags))))
+
+    fn hints(&self) -> Hints<'_> {
+        Hints {
+            family: &self.family,
+            type_: Some(&self.type_),
+            protocol: Some(&self.protocol),
+            flags: &self.flags,
+        }
+    }
 }
 
 /// The address of the first info.
 fn resolved_address(infos: &[Kept]) -> Outcome {
     let Some(info) = infos.first() else {
-        return Err(Raised::from(pyo3::exceptions::PyOSError::new_err(
-            "getaddrinfo() returned empty list",
-        )));
+        let error = pyo3::exceptions::PyIndexError::new_err("list index out of range");
+        return Err(Raised::from(error));
     };
-    let info = info.get();
-    Ok(Obj::from(info.bind().cast::<PyTuple>()?.get_item(4)?))
+    let [_, _, _, _, address] = parts(&info.get())?;
+    Ok(address)
 }
 
 /// `sock.connect(address)`; none when it is connected at once.

@@ -20,7 +20,6 @@ use crate::py::instance::Ref;
 use crate::py::object::Obj;
 use crate::py::slots::TypeBuilder;
 use crate::py::version::PY_3_13;
-use crate::transport::address::socket_module;
 use crate::transport::owned_socket::OwnedSocket;
 use crate::transport::socket_file;
 
@@ -210,6 +209,11 @@ fn new_socket(co: &Co, given: &Kept, path: &Obj) -> Outcome<(OwnedSocket, Obj)> 
         ],
     )?;
     Ok((OwnedSocket::new(co, socket), path))
+}
+
+/// The module `socket` as asyncio's Unix loop finds it.
+fn socket_module(py: Python<'_>) -> Outcome {
+    call::attr(imports::unix_events(py), intern!(py, "socket"))
 }
 
 fn check_unix_stream(socket: &Obj) -> Outcome<()> {

@@ -4,14 +4,16 @@
 //! order (other threads, sources, timers), and runs what was in the queue at that moment. What these callbacks add runs
 //! in the next turn.
 
-use pyo3::Python;
 use pyo3::types::PyAnyMethods;
+use pyo3::{Python, intern};
 use reactor::driver::Wait;
 
 use super::core::EventLoopData;
+use super::replaced::is_replaced;
 use super::{hooks, ready, wakeup_fd};
 use crate::handle::schedule::{Entry, LoopDriver, Phase, Scheduler};
 use crate::handle::timer_handle;
+use crate::py::call;
 use crate::py::errors::{First, Outcome, Raised, guard};
 use crate::py::instance::Ref;
 use crate::py::object::Obj;
@@ -236,7 +238,7 @@ fn give_way(this: &Ref<EventLoopData>, driver: &LoopDriver) -> Outcome<()> {
     Ok(())
 }
 
-/// `loop.run_until_complete(future)`.
+/// `loop.run_until_complete(future)`, which runs the loop through its `run_forever`.
 ///
 /// # Errors
 /// The future's exception; RuntimeError when the loop stopped before the future was done.
@@ -247,7 +249,11 @@ pub fn run_until_complete(this: &Ref<EventLoopData>, future: &Obj) -> Outcome {
     let (future, is_new) = hooks::ensure_future(this, future)?;
     let done = hooks::run_until_complete_callback(py)?;
     hooks::add_done_callback(&future, &done)?;
-    let result = run_forever(this);
+    let result = if is_replaced(this, intern!(py, "run_forever"))? {
+        call::method(this.as_obj(), intern!(py, "run_forever"), []).map(drop)
+    } else {
+        run_forever(this)
+    };
     let exception = result.err().map(|raised| raised.take(py));
     hooks::remove_done_callback(&future, &done)?;
     let is_done = hooks::ask(&future, "done")?;

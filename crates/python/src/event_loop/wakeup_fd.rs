@@ -161,10 +161,14 @@ fn install(this: &Ref<EventLoopData>) -> Outcome<bool> {
 /// # Errors
 /// ValueError in another thread than the main one.
 pub fn release(this: &Ref<EventLoopData>) -> Outcome<()> {
-    let wakeup = &this.own.wakeup;
-    if this.base.is_running() || wakeup.handled.get() != 0 {
+    if this.base.is_running() || has_handlers(this)? {
         return Ok(());
     }
+    give_up(this)
+}
+
+fn give_up(this: &Ref<EventLoopData>) -> Outcome<()> {
+    let wakeup = &this.own.wakeup;
     let Some(before) = wakeup.before.get() else {
         return Ok(());
     };
@@ -174,6 +178,13 @@ pub fn release(this: &Ref<EventLoopData>) -> Outcome<()> {
         hand_on(own, before);
     }
     Ok(())
+}
+
+fn has_handlers(this: &Ref<EventLoopData>) -> Outcome<bool> {
+    let Some(handlers) = this.own.signal_handlers.get() else {
+        return Ok(false);
+    };
+    Ok(!handlers.bind().cast::<PyDict>()?.is_empty())
 }
 
 /// Whoever would put `own` back has to put back what was there before it.
@@ -195,7 +206,7 @@ pub fn close(this: &Ref<EventLoopData>) -> Outcome<()> {
     wakeup.handled.set(0);
     if is_main_thread(py)? {
         reclaim_abandoned(py)?;
-        release(this)?;
+        give_up(this)?;
         drop(wakeup.pipe.take());
     } else if let (Some(before), Some(pipe)) = (wakeup.before.take(), wakeup.pipe.take()) {
         abandoned().push(Abandoned { pipe, before });
@@ -260,12 +271,30 @@ fn put_back(py: Python<'_>, own: Option<i32>, target: WakeupFd) -> Outcome<()> {
     Ok(())
 }
 
+/// The module `signal` as asyncio's Unix loop finds it.
+///
+/// # Errors
+/// None in practice.
+pub fn signal_module(py: Python<'_>) -> Outcome {
+    call::attr(imports::unix_events(py), intern!(py, "signal"))
+}
+
 fn set(py: Python<'_>, fd: i32, warns_when_full: bool) -> Outcome<i32> {
-    let keyword = PyDict::new(py);
-    keyword.set_item(intern!(py, "warn_on_full_buffer"), warns_when_full)?;
-    let signal = imports::signal(py).bind();
-    let found = signal.call_method(intern!(py, "set_wakeup_fd"), (fd,), Some(&keyword))?;
-    Ok(found.extract()?)
+    let module = signal_module(py)?;
+    let name = intern!(py, "set_wakeup_fd");
+    let found = if warns_when_full {
+        module.bind().call_method1(name, (fd,))?
+    } else {
+        let keyword = PyDict::new(py);
+        keyword.set_item(intern!(py, "warn_on_full_buffer"), false)?;
+        module.bind().call_method(name, (fd,), Some(&keyword))?
+    };
+    // A replacement of the function need not know who was there.
+    Ok(if found.is_none() {
+        -1
+    } else {
+        found.extract()?
+    })
 }
 
 fn is_main_thread(py: Python<'_>) -> Outcome<bool> {

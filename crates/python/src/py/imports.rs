@@ -84,6 +84,8 @@ imports! {
     selector_events = "asyncio.selector_events";
     /// the module `asyncio.unix_events`
     unix_events = "asyncio.unix_events";
+    /// `asyncio.staggered.staggered_race`
+    staggered_race = "asyncio.staggered" "staggered_race";
     /// the module `asyncio.sslproto`
     sslproto = "asyncio.sslproto";
     /// the module `asyncio.streams`
@@ -94,8 +96,6 @@ imports! {
     logger = "asyncio.log" "logger";
     /// the module `socket`
     socket = "socket";
-    /// the module `signal`
-    signal = "signal";
     /// the module `sys`
     sys = "sys";
     /// `sys.get_coroutine_origin_tracking_depth`
@@ -114,6 +114,8 @@ imports! {
     inspect = "inspect";
     /// the module `concurrent.futures`
     concurrent_futures = "concurrent.futures";
+    /// `functools.partial`
+    partial = "functools" "partial";
     /// `ExceptionGroup`
     exception_group = "builtins" "ExceptionGroup";
     /// `types.GenericAlias`

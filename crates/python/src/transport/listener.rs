@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd};
 use std::rc::Rc;
 
-use pyo3::types::{PyAnyMethods, PyDict, PyDictMethods};
+use pyo3::types::{PyAnyMethods, PyDict, PyDictMethods, PyInt};
 use pyo3::{Python, intern};
 use reactor::net::{self, Accepted};
 use reactor::poll::Event;
@@ -51,14 +51,7 @@ pub fn start(server: &Ref<ServerData>, socket: &Obj, accepts_per_event: usize) -
     let Some(scheduler) = server.scheduler() else {
         return Ok(());
     };
-    let fd: i32 = socket
-        .bind()
-        .call_method0(intern!(py, "fileno"))?
-        .extract()?;
-    if fd < 0 {
-        let text = format!("Invalid file descriptor: {fd}");
-        return Err(Raised::value_error(py, text));
-    }
+    let fd = descriptor(socket)?;
     let kind = kind(socket)?;
     let listener = Listener {
         is_tcp: is_tcp(&kind)?,
@@ -72,6 +65,22 @@ pub fn start(server: &Ref<ServerData>, socket: &Obj, accepts_per_event: usize) -
     let token = scheduler.register(py, Fd::new(fd), Interest::READABLE, Rc::new(listener))?;
     server.add_token(token);
     Ok(())
+}
+
+/// What `socket.fileno()` gives, if a poller can have it (`selectors._fileobj_to_fd`).
+fn descriptor(socket: &Obj) -> Outcome<i32> {
+    let py = socket.py();
+    let fileno = call::method(socket, intern!(py, "fileno"), [])?;
+    if !fileno.bind().is_instance_of::<PyInt>() {
+        let text = format!("Invalid file object: {}", fileno.bind().repr()?);
+        return Err(Raised::value_error(py, text));
+    }
+    let fd: i32 = fileno.bind().extract()?;
+    if fd < 0 {
+        let text = format!("Invalid file descriptor: {fd}");
+        return Err(Raised::value_error(py, text));
+    }
+    Ok(fd)
 }
 
 /// The family, type and protocol of a socket.
@@ -172,7 +181,7 @@ impl Listener {
         let part = |slot: &Slot| slot.get().unwrap_or_else(|| Obj::none(py));
         let [family, type_, protocol] = &self.kind;
         let class = call::attr(imports::socket(py), intern!(py, "socket"))?;
-        let number = Obj::from(pyo3::types::PyInt::new(py, fd.as_raw_fd()));
+        let number = Obj::from(PyInt::new(py, fd.as_raw_fd()));
         let connection = call::call(
             &class,
             [&part(family), &part(type_), &part(protocol), &number],

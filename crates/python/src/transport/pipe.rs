@@ -15,6 +15,7 @@
 use std::cell::{Cell, RefCell};
 use std::os::fd::OwnedFd;
 
+use pyo3::exceptions::PyAttributeError;
 use pyo3::types::{PyAnyMethods, PyDict, PyInt};
 use pyo3::{Python, intern};
 use reactor::{Fd, Interest, Pipe, PipeKind};
@@ -443,6 +444,16 @@ fn or_none(py: Python<'_>, value: Option<Obj>) -> Outcome {
     Ok(value.unwrap_or_else(|| Obj::none(py)))
 }
 
+/// `transport._pipe = file`. Programs set None so that the transport is not held to be forgotten.
+fn set_pipe<T: PipeTransport>(this: &Ref<T>, pipe: Option<&Obj>) -> Outcome<()> {
+    let Some(pipe) = pipe else {
+        let text = "can't delete attribute '_pipe'";
+        return Err(Raised::from(PyAttributeError::new_err(text)));
+    };
+    this.end().pipe.set((!pipe.is_none()).then(|| pipe.clone()));
+    Ok(())
+}
+
 /// Adds the methods that both transports have.
 pub fn methods<T: PipeTransport>(builder: TypeBuilder<T>) -> TypeBuilder<T> {
     builder
@@ -482,9 +493,12 @@ pub fn methods<T: PipeTransport>(builder: TypeBuilder<T>) -> TypeBuilder<T> {
         .getter(c"_loop", c"The event loop; None once closed.", |this| {
             or_none(this.py(), this.scheduler().map(Ref::into_obj))
         })
-        .getter(c"_pipe", c"The file; None once closed.", |this| {
-            or_none(this.py(), this.end().pipe.get())
-        })
+        .attribute(
+            c"_pipe",
+            c"The file; None once closed. Who sets it to None takes the file over, to close or to keep.",
+            |this| or_none(this.py(), this.end().pipe.get()),
+            set_pipe,
+        )
         .getter(c"_fileno", c"The file's descriptor.", |this| {
             Ok(Obj::from(PyInt::new(this.py(), this.end().fd.get())))
         })
