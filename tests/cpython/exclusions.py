@@ -38,7 +38,6 @@ MODULES: list[Rule] = [
 ]
 
 _BASE_EVENTS: list[Rule] = [
-    *rules(WHITE_BOX, "base_events._ipaddr_info()", "test_base_events", "BaseEventTests.*"),
     *rules(WHITE_BOX, "base_events._set_nodelay()", "test_base_events", "TestSelectorUtils.*"),
     *rules(
         WHITE_BOX,
@@ -65,12 +64,6 @@ _BASE_EVENTS: list[Rule] = [
     ),
     *rules(
         WHITE_BOX,
-        "finds the executor in loop._default_executor",
-        "test_base_events",
-        "BaseEventLoopTests.test_set_default_executor",
-    ),
-    *rules(
-        WHITE_BOX,
         "asserts what a mock in loop._selector was called with, or returns events from it",
         "test_base_events",
         """
@@ -87,53 +80,9 @@ _BASE_EVENTS: list[Rule] = [
     ),
     *rules(
         WHITE_BOX,
-        "replaces asyncio.base_events.socket by a mock, which only that module can see",
+        "a mock in asyncio.staggered.staggered_race(), a private function",
         "test_base_events",
-        """
-        BaseEventLoopWithSelectorTests.test_create_connection_multiple_errors
-        BaseEventLoopWithSelectorTests.test_create_connection_timeout
-        BaseEventLoopWithSelectorTests.test_create_connection_multiple_errors_local_addr
-        BaseEventLoopWithSelectorTests.test_create_connection_ipv6_scope
-        BaseEventLoopWithSelectorTests.test_create_connection_ip_addr
-        BaseEventLoopWithSelectorTests.test_create_connection_no_inet_pton
-        BaseEventLoopWithSelectorTests.test_create_connection_service_name
-        BaseEventLoopWithSelectorTests.test_create_connection_bluetooth
-        BaseEventLoopWithSelectorTests.test_create_server_nosoreuseport
-        BaseEventLoopWithSelectorTests.test_create_server_soreuseport_only_defined
-        BaseEventLoopWithSelectorTests.test_create_server_cant_bind
-        """,
-    ),
-    *rules(
-        WHITE_BOX,
-        "puts mocks in place of the loop's own getaddrinfo and sock_connect, and relies on "
-        "the other methods to call them through the loop",
-        "test_base_events",
-        """
-        BaseEventLoopWithSelectorTests.test_create_connection_no_getaddrinfo
-        BaseEventLoopWithSelectorTests.test_create_connection_connect_err
-        BaseEventLoopWithSelectorTests.test_create_connection_multiple
-        BaseEventLoopWithSelectorTests.test_create_connection_no_local_addr
-        BaseEventLoopWithSelectorTests.test_create_server_empty_host
-        BaseEventLoopWithSelectorTests.test_create_server_no_getaddrinfo
-        """,
-    ),
-    *rules(
-        WHITE_BOX,
-        "replaces asyncio.base_events.socket by a mock, which only that module can see",
-        "test_base_events",
-        """
-        BaseEventLoopWithSelectorTests.test_create_connection_happy_eyeballs_empty_exceptions
-        BaseEventLoopWithSelectorTests.test_create_connection_transport_error_closes_sock
-        BaseEventLoopTests.test_create_connection_happy_eyeballs
-        BaseEventLoopTests.test_create_connection_happy_eyeballs_ipv4_only
-        """,
-        certain=False,
-    ),
-    *rules(
-        WHITE_BOX,
-        "puts a mock in place of the loop's own sock_connect",
-        "test_base_events",
-        "BaseEventLoopWithSelectorTests.test_create_connection_connect_non_os_err_close_err",
+        "BaseEventLoopWithSelectorTests.test_create_connection_happy_eyeballs_empty_exceptions",
         certain=False,
     ),
     *rules(
@@ -159,44 +108,13 @@ _EVENTS: list[Rule] = [
     ),
     *rules(
         WHITE_BOX,
-        "mocks in loop._start_serving, _stop_serving and asyncio.base_events.socket",
+        "a mock in loop._start_serving, without which mock sockets would be watched",
         "test_events",
         "*EventLoopTests.test_create_server_multiple_hosts_ipv[46]",
-    ),
-    *rules(
-        WHITE_BOX,
-        "ends with loop._stop_serving()",
-        "test_events",
-        "*EventLoopTests.test_prompt_cancellation",
-    ),
-    *rules(
-        WHITE_BOX,
-        "assigns transport._pipe",
-        "test_events",
-        "*EventLoopTests.test_unclosed_pipe_transport",
-    ),
-    *rules(
-        STOCK_ONLY,
-        "the pure-Python get_running_loop() and Task in place of asyncio's",
-        "test_events",
-        "TestPyGetEventLoop.*",
     ),
 ]
 
 _TASKS: list[Rule] = [
-    *rules(
-        WHITE_BOX,
-        "a mock in BaseEventLoop.call_exception_handler",
-        "test_tasks",
-        "*GatherTests.test_issue46672",
-    ),
-    *rules(
-        STOCK_ONLY,
-        "functions that register any object, with mocks",
-        "test_tasks",
-        "CIntrospectionTests.*",
-        "PyIntrospectionTests.*",
-    ),
     *rules(
         STOCK_ONLY,
         "another interpreter, with _asyncio._swap_current_task()",
@@ -295,32 +213,18 @@ _STREAMS: list[Rule] = [
 _SUBPROCESS: list[Rule] = [
     *rules(
         STOCK_ONLY,
-        "drives BaseSubprocessTransport with a mock process",
-        "test_subprocess",
-        "SubprocessTransportTests.*",
-    ),
-    *rules(
-        STOCK_ONLY,
-        "a stock child watcher warns that it is deprecated",
-        "test_subprocess",
-        "MultiLoopChildWatcherTests.*",
-        since=(3, 12),
-        before=(3, 14),
-    ),
-    *rules(
-        STOCK_ONLY,
-        "asserts what a mock child watcher was called with, or sets one",
+        "sets a child watcher, which no other loop asks",
         "test_subprocess",
         "GenericWatcherTests.test_create_subprocess_fails_with_inactive_watcher",
         before=(3, 14),
     ),
     *rules(
         STOCK_ONLY,
-        "asserts what a mock child watcher was called with, or sets one",
+        "sets a child watcher, which no other loop asks",
         "test_subprocess",
         "GenericWatcherTests.test_create_subprocess_with_pidfd",
         since=(3, 12),
-        before=(3, 14),
+        before=(3, 13),
     ),
     *rules(
         WHITE_BOX,
@@ -336,74 +240,51 @@ _SUBPROCESS: list[Rule] = [
         "SubprocessThreadedWatcherTests.test_pid_not_reaped_before_exit_published",
         certain=False,
     ),
-    *rules(
-        WHITE_BOX,
-        "a mock in subprocess.Popen",
-        "test_subprocess",
-        "SubprocessThreadedWatcherTests.test_popen_error*",
-    ),
-    *rules(
-        WHITE_BOX,
-        "puts mocks in place of a pipe transport's methods",
-        "test_subprocess",
-        "SubprocessThreadedWatcherTests.test_pause_reading",
-    ),
-    *rules(
-        WHITE_BOX,
-        "patches the transport class, or reads the watcher's table of callbacks",
-        "test_subprocess",
-        "Subprocess*WatcherTests.test_close_kill_running",
-        "Subprocess*WatcherTests.test_close_dont_kill_finished",
-    ),
 ]
 
 _UNIX_EVENTS: list[Rule] = [
     *rules(
         WHITE_BOX,
-        "a mock in asyncio.unix_events.signal, loop._signal_handlers or _handle_signal; "
-        "test_events has the public methods",
+        "calls loop._check_signal() or _handle_signal()",
         "test_unix_events",
         """
         SelectorEventLoopSignalTests.test_check_signal
-        SelectorEventLoopSignalTests.test_close*
         SelectorEventLoopSignalTests.test_handle_signal_*
-        SelectorEventLoopSignalTests.test_remove_signal_handler*
-        SelectorEventLoopSignalTests.test_add_signal_handler
-        SelectorEventLoopSignalTests.test_add_signal_handler_setup_error
-        SelectorEventLoopSignalTests.test_add_signal_handler_install_error*
         """,
     ),
     *rules(
         WHITE_BOX,
-        "a mock in asyncio.unix_events.socket",
+        "counts the calls of a mock signal.set_wakeup_fd(), as many as the stock loop makes",
         "test_unix_events",
-        "SelectorEventLoopUnixSocketTests.test_create_unix_server_bind_error",
+        """
+        SelectorEventLoopSignalTests.test_add_signal_handler_install_error3
+        SelectorEventLoopSignalTests.test_close
+        """,
     ),
     *rules(
         WHITE_BOX,
-        "loop._sock_sendfile_native and loop._selector; test_sendfile has the public method",
+        "reads the callbacks of loop._selector; test_sendfile has the public method",
         "test_unix_events",
-        "SelectorEventLoopUnixSockSendfileTests.*",
+        """
+        SelectorEventLoopUnixSockSendfileTests.test_sock_sendfile_blocking_error
+        SelectorEventLoopUnixSockSendfileTests.test_sock_sendfile_cancel[12]
+        SelectorEventLoopUnixSockSendfileTests.test_sock_sendfile_exception
+        SelectorEventLoopUnixSockSendfileTests.test_sock_sendfile_os_error_*_call
+        """,
     ),
     *rules(
         STOCK_ONLY,
-        "drives the stock pipe transports with mocks",
+        "waits for the private child watcher to call a mock os.waitpid()",
+        "test_unix_events",
+        "PidfdChildWatcherTests.test_pidfd_closed_when_waitpid_raises",
+        certain=False,
+    ),
+    *rules(
+        STOCK_ONLY,
+        "drives the private classes _UnixReadPipeTransport and _UnixWritePipeTransport",
         "test_unix_events",
         "UnixReadPipeTransportTests.*",
         "UnixWritePipeTransportTests.*",
-    ),
-    *rules(
-        STOCK_ONLY,
-        "stock child watchers, mostly with mocks",
-        "test_unix_events",
-        "*ChildWatcherTests.*",
-    ),
-    *rules(
-        STOCK_ONLY,
-        "how the stock policy handles child watchers",
-        "test_unix_events",
-        "PolicyTests.*",
-        before=(3, 14),
     ),
 ]
 
