@@ -138,8 +138,8 @@ TESTS: list[Rule] = [
     ),
     *rules(
         NOT_ASYNCIO,
-        "nothing is delivered before the caller of start_tls() runs; asyncio delivers what came with "
-        "the handshake at once",
+        "nothing is delivered before the caller of start_tls() runs; asyncio delivers what came "
+        "with the handshake at once",
         "test_tcp",
         "Test_UV_TCPSSL.test_first_data_after_wakeup",
     ),
