@@ -11,7 +11,7 @@
 //! | [`poll`] | [`Poller`] (epoll), [`Sources`] (who is registered in it), [`Waker`] |
 //! | [`time`] | [`Clock`], [`Timers`] |
 //! | [`queue`] | [`Ready`] (the loop's own FIFO), [`Remote`] (from other threads into the loop) |
-//! | [`buf`] | [`WriteQueue`], [`ReadBuffer`] |
+//! | [`buf`] | [`WriteQueue`], [`ReadBuffer`], [`Unread`], the search for separators |
 //! | [`flow`] | [`Flow`]: the high and low water marks of a transport |
 //! | [`net`] | [`Stream`], [`Listener`], [`Datagram`], [`Pipe`], literal addresses, happy eyeballs |
 //! | [`process`] | [`Child`], a child process and its end |
@@ -36,7 +36,7 @@ mod testing;
 pub mod time;
 pub mod tls;
 
-pub use buf::{ReadBuffer, WriteQueue};
+pub use buf::{Found, ReadBuffer, Unread, WriteQueue, find_first};
 pub use driver::{Driver, PollBudget, Wait};
 pub use flow::{BadLimits, Flow, Pause, Resume};
 pub use net::{
