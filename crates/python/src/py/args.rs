@@ -1,8 +1,8 @@
 //! Arguments of a call and their signature: binding by position and by name, with CPython's TypeErrors.
 #![allow(unsafe_code, reason = "views the C argument array as references")]
 
-use pyo3::types::{PyString, PyStringMethods, PyTuple, PyTupleMethods};
-use pyo3::{Python, ffi};
+use pyo3::types::{PyDict, PyDictMethods, PyString, PyStringMethods, PyTuple, PyTupleMethods};
+use pyo3::{Bound, Python, ffi};
 
 use super::errors::{Outcome, Raised};
 use super::object::Obj;
@@ -131,7 +131,18 @@ impl<const N: usize> Signature<N> {
     ///
     /// # Errors
     /// TypeError with the texts of a Python function: too many, unknown, repeated or missing arguments.
+    #[inline]
     pub fn bind<'a>(&self, py: Python<'_>, args: Args<'a>) -> Outcome<[Option<&'a Obj>; N]> {
+        self.bind_or(py, args, |name, _value| Err(self.unknown(name)?))
+    }
+
+    #[inline]
+    fn bind_or<'a>(
+        &self,
+        py: Python<'_>,
+        args: Args<'a>,
+        unknown: impl FnMut(&Bound<'_, PyString>, &Obj) -> Outcome<()>,
+    ) -> Outcome<[Option<&'a Obj>; N]> {
         let mut bound = [None; N];
         if args.positional.len() > self.positional {
             return Err(self.too_many(py, args.positional.len()));
@@ -139,11 +150,28 @@ impl<const N: usize> Signature<N> {
         for (place, value) in bound.iter_mut().zip(args.positional) {
             *place = Some(value);
         }
-        self.bind_names(py, args, &mut bound)?;
+        self.bind_names(py, args, &mut bound, unknown)?;
         match (0..self.required).find(|&index| bound[index].is_none()) {
             None => Ok(bound),
             Some(_) => Err(self.missing(py, &bound)),
         }
+    }
+
+    /// Binds the parameters of a function that passes other keywords on, which are given back (`**kwds`).
+    ///
+    /// # Errors
+    /// As `bind`, save for unknown names.
+    pub fn bind_open<'py, 'a>(
+        &self,
+        py: Python<'py>,
+        args: Args<'a>,
+    ) -> Outcome<([Option<&'a Obj>; N], Bound<'py, PyDict>)> {
+        let others = PyDict::new(py);
+        let bound = self.bind_or(py, args, |name, value| {
+            others.set_item(name, value.bind())?;
+            Ok(())
+        })?;
+        Ok((bound, others))
     }
 
     /// Binds the parameters of a call that may go on with a callback's own arguments, which are given back.
@@ -174,6 +202,7 @@ impl<const N: usize> Signature<N> {
         py: Python<'_>,
         args: Args<'a>,
         bound: &mut [Option<&'a Obj>; N],
+        mut unknown: impl FnMut(&Bound<'_, PyString>, &Obj) -> Outcome<()>,
     ) -> Outcome<()> {
         let Some(names) = args.names else {
             return Ok(());
@@ -183,11 +212,8 @@ impl<const N: usize> Signature<N> {
             let name = name.cast::<PyString>()?;
             let text = name.to_str()?;
             let Some(index) = self.names.iter().position(|own| *own == text) else {
-                let function = self.function;
-                return Err(Raised::type_error(
-                    py,
-                    format!("{function}() got an unexpected keyword argument '{text}'"),
-                ));
+                unknown(&name, value)?;
+                continue;
             };
             if bound[index].replace(value).is_some() {
                 let function = self.function;
@@ -198,6 +224,15 @@ impl<const N: usize> Signature<N> {
             }
         }
         Ok(())
+    }
+
+    #[cold]
+    fn unknown(&self, name: &Bound<'_, PyString>) -> Outcome<Raised> {
+        let (function, text) = (self.function, name.to_str()?);
+        Ok(Raised::type_error(
+            name.py(),
+            format!("{function}() got an unexpected keyword argument '{text}'"),
+        ))
     }
 
     fn too_many(&self, py: Python<'_>, given: usize) -> Raised {

@@ -43,6 +43,7 @@ pub struct TypeBuilder<T: Payload> {
     name: &'static CStr,
     doc: &'static CStr,
     base: Option<&'static TypeSlot>,
+    class: Option<Obj>,
     flags: c_ulong,
     slots: Vec<ffi::PyType_Slot>,
     methods: Vec<ffi::PyMethodDef>,
@@ -58,6 +59,7 @@ impl<T: Payload> TypeBuilder<T> {
             name,
             doc,
             base: None,
+            class: None,
             flags: ffi::Py_TPFLAGS_DEFAULT,
             slots: Vec::new(),
             methods: Vec::new(),
@@ -81,9 +83,20 @@ impl<T: Payload> TypeBuilder<T> {
         });
     }
 
+    fn unary_slot<F: Fn(&Ref<T>) -> Outcome + Copy + 'static>(&mut self, slot: c_int, f: F) {
+        let _ = f;
+        self.slot(slot, unary::<T, F> as *mut c_void);
+    }
+
     /// Derives from the type in `base`, whose payload `T` must begin with (see `Derived`).
     pub fn base(mut self, base: &'static TypeSlot) -> Self {
         self.base = Some(base);
+        self
+    }
+
+    /// Derives from a class written in Python, whose instances hold nothing: no `__dict__`, no slots.
+    pub fn class(mut self, class: &Obj) -> Self {
+        self.class = Some(class.clone());
         self
     }
 
@@ -164,6 +177,16 @@ impl<T: Payload> TypeBuilder<T> {
     pub fn awaiting<F: Fn(&Ref<T>) -> Outcome + Copy + 'static>(mut self, f: F) -> Self {
         let _ = f;
         self.slot(ffi::Py_am_await, unary::<T, F> as *mut c_void);
+        self
+    }
+
+    /// `aiter(self)`, which is the object itself.
+    pub fn asynchronous_iterator<F>(mut self, next: F) -> Self
+    where
+        F: Fn(&Ref<T>) -> Outcome + Copy + 'static,
+    {
+        self.unary_slot(ffi::Py_am_aiter, |this| Ok(this.as_obj().clone()));
+        self.unary_slot(ffi::Py_am_anext, next);
         self
     }
 
@@ -359,7 +382,7 @@ impl<T: Payload> TypeBuilder<T> {
             flags: u32::try_from(self.flags).expect("type flags fit in 32 bits"),
             slots: self.slots.as_mut_ptr(),
         };
-        let base = self.base.map(|base| base.object(py));
+        let base = self.base.map(|base| base.object(py)).or(self.class);
         let base = base.as_ref().map_or(std::ptr::null_mut(), Obj::as_ptr);
         // SAFETY: `spec` and its zero-ended slot table are alive during the call, and so is the base; the tables inside
         // `spec` are leaked.
