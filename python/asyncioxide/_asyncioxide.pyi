@@ -10,12 +10,25 @@ written in Python know the difference.
 
 import asyncio
 import sys
-from asyncio import AbstractEventLoop, BaseProtocol, Transport, trsock
-from asyncio import ensure_future as ensure_future
-from asyncio import gather as gather
-from asyncio import isfuture as isfuture
-from asyncio import shield as shield
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
+from asyncio import (
+    AbstractEventLoop,
+    BaseProtocol,
+    Transport,
+    ensure_future as ensure_future,
+    gather as gather,
+    isfuture as isfuture,
+    shield as shield,
+    trsock,
+)
+from collections.abc import (
+    Awaitable,
+    Callable,
+    Coroutine,
+    Generator,
+    Iterable,
+    Sequence,
+    Sized,
+)
 from concurrent.futures import Executor
 from contextvars import Context
 from selectors import BaseSelector
@@ -28,6 +41,7 @@ from typing import (
     NoReturn,
     Protocol,
     Self,
+    SupportsIndex,
     TextIO,
     TypeAlias,
     TypeVar,
@@ -36,18 +50,30 @@ from typing import (
     type_check_only,
 )
 
-from _typeshed import FileDescriptorLike, ReadableBuffer, StrOrBytesPath, WriteableBuffer
+from _typeshed import (
+    FileDescriptorLike,
+    ReadableBuffer,
+    StrOrBytesPath,
+    StrPath,
+    WriteableBuffer,
+)
 from typing_extensions import disjoint_base
 
 if sys.version_info >= (3, 14):
-    from asyncio import future_add_to_awaited_by as future_add_to_awaited_by
-    from asyncio import future_discard_from_awaited_by as future_discard_from_awaited_by
+    from asyncio import (
+        future_add_to_awaited_by as future_add_to_awaited_by,
+        future_discard_from_awaited_by as future_discard_from_awaited_by,
+    )
 
 __all__ = [
     "EventLoop",
+    "FlowControlMixin",
     "Future",
     "Handle",
     "Server",
+    "StreamReader",
+    "StreamReaderProtocol",
+    "StreamWriter",
     "Task",
     "TimerHandle",
     "__version__",
@@ -56,8 +82,12 @@ __all__ = [
     "ensure_future",
     "gather",
     "isfuture",
+    "open_connection",
+    "open_unix_connection",
     "shield",
     "sleep",
+    "start_server",
+    "start_unix_server",
 ]
 
 if sys.version_info >= (3, 14):
@@ -458,3 +488,115 @@ class EventLoop:
         ssl_handshake_timeout: float | None = None,
         ssl_shutdown_timeout: float | None = None,
     ) -> asyncio.Transport | None: ...
+
+@type_check_only
+class _Separator(ReadableBuffer, Sized, Protocol): ...
+
+_ClientConnected: TypeAlias = Callable[[StreamReader, StreamWriter], Awaitable[None] | None]
+
+async def open_connection(
+    host: str | None = None, port: int | str | None = None, *, limit: int = 65536, **kwds: Any
+) -> tuple[StreamReader, StreamWriter]: ...
+async def open_unix_connection(
+    path: StrPath | None = None, *, limit: int = 65536, **kwds: Any
+) -> tuple[StreamReader, StreamWriter]: ...
+async def start_server(
+    client_connected_cb: _ClientConnected,
+    host: str | Sequence[str] | None = None,
+    port: int | str | None = None,
+    *,
+    limit: int = 65536,
+    **kwds: Any,
+) -> asyncio.Server: ...
+async def start_unix_server(
+    client_connected_cb: _ClientConnected,
+    path: StrPath | None = None,
+    *,
+    limit: int = 65536,
+    **kwds: Any,
+) -> asyncio.Server: ...
+
+@disjoint_base
+class FlowControlMixin(asyncio.Protocol):
+    def __init__(self, loop: AbstractEventLoop | None = None) -> None: ...
+    def connection_lost(self, exc: Exception | None) -> None: ...
+    def pause_writing(self) -> None: ...
+    def resume_writing(self) -> None: ...
+
+@disjoint_base
+class StreamReaderProtocol(FlowControlMixin):
+    def __init__(
+        self,
+        stream_reader: StreamReader | None,
+        client_connected_cb: _ClientConnected | None = None,
+        loop: AbstractEventLoop | None = None,
+    ) -> None: ...
+    def __del__(self) -> None: ...
+    def connection_lost(self, exc: Exception | None) -> None: ...
+    def connection_made(self, transport: asyncio.BaseTransport) -> None: ...
+    def data_received(self, data: bytes) -> None: ...
+    def eof_received(self) -> bool: ...
+
+@disjoint_base
+class StreamWriter:
+    def __init__(
+        self,
+        transport: asyncio.WriteTransport,
+        protocol: BaseProtocol,
+        reader: StreamReader | None,
+        loop: AbstractEventLoop,
+    ) -> None: ...
+    if sys.version_info >= (3, 12):
+        def __del__(self) -> None: ...
+
+    @property
+    def transport(self) -> asyncio.WriteTransport: ...
+    def can_write_eof(self) -> bool: ...
+    def close(self) -> None: ...
+    async def drain(self) -> None: ...
+    def get_extra_info(self, name: str, default: Any = None) -> Any: ...
+    def is_closing(self) -> bool: ...
+    if sys.version_info >= (3, 12):
+        async def start_tls(
+            self,
+            sslcontext: SSLContext,
+            *,
+            server_hostname: str | None = None,
+            ssl_handshake_timeout: float | None = None,
+            ssl_shutdown_timeout: float | None = None,
+        ) -> None: ...
+    else:
+        async def start_tls(
+            self,
+            sslcontext: SSLContext,
+            *,
+            server_hostname: str | None = None,
+            ssl_handshake_timeout: float | None = None,
+        ) -> None: ...
+
+    async def wait_closed(self) -> None: ...
+    def write(self, data: bytes | bytearray | memoryview) -> None: ...
+    def write_eof(self) -> None: ...
+    def writelines(self, data: Iterable[bytes | bytearray | memoryview]) -> None: ...
+
+@disjoint_base
+class StreamReader:
+    def __init__(self, limit: int = 65536, loop: AbstractEventLoop | None = None) -> None: ...
+    def __aiter__(self) -> Self: ...
+    async def __anext__(self) -> bytes: ...
+    def at_eof(self) -> bool: ...
+    def exception(self) -> Exception | None: ...
+    def feed_data(self, data: ReadableBuffer | Iterable[SupportsIndex]) -> None: ...
+    def feed_eof(self) -> None: ...
+    async def read(self, n: int = -1) -> bytes: ...
+    async def readexactly(self, n: int) -> bytes: ...
+    async def readline(self) -> bytes: ...
+    if sys.version_info >= (3, 13):
+        async def readuntil(
+            self, separator: _Separator | tuple[_Separator, ...] = b"\n"
+        ) -> bytes: ...
+    else:
+        async def readuntil(self, separator: _Separator = b"\n") -> bytes: ...
+
+    def set_exception(self, exc: Exception) -> None: ...
+    def set_transport(self, transport: asyncio.BaseTransport) -> None: ...

@@ -1,2 +1,12 @@
-from asyncio.streams import *
 from asyncio.streams import __all__ as __all__
+
+from ._asyncioxide import (
+    FlowControlMixin as FlowControlMixin,
+    StreamReader as StreamReader,
+    StreamReaderProtocol as StreamReaderProtocol,
+    StreamWriter as StreamWriter,
+    open_connection as open_connection,
+    open_unix_connection as open_unix_connection,
+    start_server as start_server,
+    start_unix_server as start_unix_server,
+)

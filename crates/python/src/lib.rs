@@ -8,6 +8,7 @@ mod handle;
 #[cfg(feature = "panic-tests")]
 mod panics;
 mod py;
+mod streams;
 mod task;
 mod transport;
 
@@ -54,13 +55,21 @@ fn build(module: &Bound<'_, PyModule>) -> Result<(), Raised> {
     transport::pipe_write::build(py)?;
     transport::tls::protocol::build(py)?;
     transport::tls::transport::build(py)?;
-    let types: [(&str, Obj); 6] = [
+    streams::awaiting::build(py)?;
+    streams::draining::build(py)?;
+    streams::open::build(py)?;
+    streams::functions::add_to(module)?;
+    let types: [(&str, Obj); 10] = [
         ("Handle", handle::handle::build(py)?),
         ("TimerHandle", handle::timer_handle::build(py)?),
         ("Future", future::future::build(py)?),
         ("Task", task::task::build(py)?),
         ("Server", transport::server::build(py)?),
         ("EventLoop", api::build(py)?),
+        ("StreamReader", streams::reader::build(py)?),
+        ("StreamWriter", streams::writer::build(py)?),
+        ("FlowControlMixin", streams::flow_control::build(py)?),
+        ("StreamReaderProtocol", streams::protocol::build(py)?),
     ];
     module.add("_GatheringFuture", task::gather::build(py)?.bind())?;
     task::shield::build(py)?;

@@ -18,6 +18,7 @@ use crate::py::imports;
 use crate::py::instance::Ref;
 use crate::py::object::Obj;
 use crate::py::slots::TypeBuilder;
+use crate::streams::protocol::ProtocolData;
 use crate::transport::tls::dialect::Dialect;
 use crate::transport::tls::opening;
 use crate::transport::tls::protocol::TlsProtocol;
@@ -190,7 +191,8 @@ fn take_over(tls: &Ref<TlsProtocol>, protocol: &Obj, server_side: bool) -> Outco
 /// The buffer of the protocol's stream reader, if it has one.
 fn buffered(py: Python<'_>, protocol: &Obj) -> Outcome<Option<Obj>> {
     let class = call::attr(imports::streams(py), intern!(py, "StreamReaderProtocol"))?;
-    if !protocol.bind().is_instance(class.bind())? {
+    let is_ours = protocol.downcast::<ProtocolData>().is_some();
+    if !is_ours && !protocol.bind().is_instance(class.bind())? {
         return Ok(None);
     }
     match call::optional_attr(protocol, intern!(py, "_stream_reader"))? {

@@ -156,6 +156,11 @@ impl Segment {
     pub fn as_obj(&self) -> &Obj {
         &self.0
     }
+
+    /// The same, given away.
+    pub fn into_obj(self) -> Obj {
+        self.0
+    }
 }
 
 impl AsRef<[u8]> for Segment {

@@ -62,6 +62,20 @@ imports! {
     read_transport_class = "asyncio" "ReadTransport";
     /// `asyncio.BufferedProtocol`
     buffered_protocol = "asyncio" "BufferedProtocol";
+    /// `asyncio.StreamReader`
+    stream_reader_class = "asyncio.streams" "StreamReader";
+    /// `asyncio.StreamWriter`
+    stream_writer_class = "asyncio.streams" "StreamWriter";
+    /// `asyncio.StreamReaderProtocol`
+    stream_reader_protocol_class = "asyncio.streams" "StreamReaderProtocol";
+    /// `asyncio.Protocol`
+    protocol_class = "asyncio" "Protocol";
+    /// `asyncio.IncompleteReadError`
+    incomplete_read_error = "asyncio.exceptions" "IncompleteReadError";
+    /// `asyncio.LimitOverrunError`
+    limit_overrun_error = "asyncio.exceptions" "LimitOverrunError";
+    /// `collections.deque`
+    deque = "collections" "deque";
     /// the module `asyncio.events`
     events = "asyncio.events";
     /// the module `asyncio.tasks`

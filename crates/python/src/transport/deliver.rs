@@ -9,6 +9,7 @@ use pyo3::types::{PyAnyMethods, PyInt};
 use pyo3::{Python, intern};
 use reactor::{ReadBuffer, Received, Stream};
 
+use super::direct::Direct;
 use super::endpoint::Endpoint;
 use super::state::StreamTransport;
 use super::tls::incoming;
@@ -33,10 +34,12 @@ const READS_PER_EVENT: usize = 4;
 const DIRECT_BYTES: usize = 32 * 1024;
 
 /// How a protocol takes bytes.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub enum Kind {
     /// `Protocol.data_received(data)`
     Bytes,
+    /// The same by a protocol of ours.
+    Direct(&'static Direct),
     /// `BufferedProtocol.get_buffer(sizehint)` and `buffer_updated(nbytes)`
     Buffer,
     /// TLS of ours takes records as they are read.
@@ -79,7 +82,7 @@ impl Receiver {
         let kind = if lends_buffers(protocol)? {
             Kind::Buffer
         } else {
-            Kind::Bytes
+            Direct::of(protocol)?.map_or(Kind::Bytes, Kind::Direct)
         };
         self.kind.set(kind);
         self.clear();
@@ -174,6 +177,7 @@ fn found(slot: &Slot, protocol: &Obj, name: &pyo3::Bound<'_, pyo3::types::PyStri
 pub fn on_readable(this: &Ref<StreamTransport>) -> Outcome<()> {
     match this.receiver.kind.get() {
         Kind::Bytes => read_bytes(this),
+        Kind::Direct(direct) => read_directly(this, direct),
         Kind::Buffer => read_into_buffer(this),
         Kind::Records => read_records(this),
     }
@@ -193,7 +197,7 @@ enum Chunk {
 
 fn read_bytes(this: &Ref<StreamTransport>) -> Outcome<()> {
     for _ in 0..READS_PER_EVENT {
-        let (data, full) = match read_chunk(this) {
+        let (data, full) = match read_chunk(this, ReadBuffer::SIZE_BYTES) {
             Ok(Chunk::Data { data, full, .. }) => (data, full),
             Ok(Chunk::Nothing) => return Ok(()),
             Ok(Chunk::Eof) => return on_eof(this),
@@ -207,8 +211,40 @@ fn read_bytes(this: &Ref<StreamTransport>) -> Outcome<()> {
             return failed(this, raised, "data_received");
         }
         // The protocol may have put another one in its place, which takes bytes in another way.
-        let is_same_kind = this.receiver.kind.get() == Kind::Bytes;
+        let is_same_kind = matches!(this.receiver.kind.get(), Kind::Bytes);
         if !full || !is_same_kind || !this.interest().is_readable() {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// The same for a protocol of ours. What it will take at once is read into an object of just that size; who waits for bytes
+/// gets his turn before more of them are read.
+fn read_directly(this: &Ref<StreamTransport>, direct: &'static Direct) -> Outcome<()> {
+    for _ in 0..READS_PER_EVENT {
+        let protocol = this.protocol_or_none(this.py());
+        let appetite = match (direct.appetite)(&protocol) {
+            Ok(appetite) => appetite,
+            Err(raised) => return failed(this, raised, "data_received"),
+        };
+        let wanted_bytes = appetite
+            .wanted_bytes
+            .filter(|&wanted| wanted >= DIRECT_BYTES);
+        let most_bytes = wanted_bytes
+            .unwrap_or(appetite.room_bytes)
+            .clamp(DIRECT_BYTES, ReadBuffer::SIZE_BYTES);
+        let (data, full) = match read_chunk(this, most_bytes) {
+            Ok(Chunk::Data { data, full, .. }) => (data, full),
+            Ok(Chunk::Nothing) => return Ok(()),
+            Ok(Chunk::Eof) => return on_eof(this),
+            Err(raised) => return read_failed(this, raised),
+        };
+        if let Err(raised) = (direct.receive)(&protocol, &data) {
+            return failed(this, raised, "data_received");
+        }
+        let is_same_kind = matches!(this.receiver.kind.get(), Kind::Direct(_));
+        if !full || appetite.is_waiting || !is_same_kind || !this.interest().is_readable() {
             return Ok(());
         }
     }
@@ -231,7 +267,7 @@ fn read_records(this: &Ref<StreamTransport>) -> Outcome<()> {
         if let Err(raised) = incoming::received(tls, &records) {
             return failed(this, raised, "buffer_updated");
         }
-        let is_same_kind = this.receiver.kind.get() == Kind::Records;
+        let is_same_kind = matches!(this.receiver.kind.get(), Kind::Records);
         if !full || !is_same_kind || !this.interest().is_readable() {
             return Ok(());
         }
@@ -261,15 +297,15 @@ fn read_at_most(this: &Ref<StreamTransport>, most_bytes: usize) -> Outcome<Chunk
     })
 }
 
-/// As much as the loop's buffer holds, or straight into a large object where the last read was large.
+/// At most `most_bytes`, by way of the loop's buffer, or straight into a large object where the last read was large.
 #[inline]
-fn read_chunk(this: &Ref<StreamTransport>) -> Outcome<Chunk> {
+fn read_chunk(this: &Ref<StreamTransport>, most_bytes: usize) -> Outcome<Chunk> {
     let py = this.py();
     let last_bytes = &this.receiver.last_bytes;
     if last_bytes.get() >= DIRECT_BYTES {
-        return read_direct(py, this.stream()?, last_bytes);
+        return read_direct(py, this.stream()?, last_bytes, most_bytes);
     }
-    let chunk = read_at_most(this, ReadBuffer::SIZE_BYTES)?;
+    let chunk = read_at_most(this, most_bytes)?;
     if let Chunk::Data { count, .. } = chunk {
         last_bytes.set(count);
     }
@@ -277,10 +313,13 @@ fn read_chunk(this: &Ref<StreamTransport>) -> Outcome<Chunk> {
 }
 
 /// Reads into a new `bytes` object of about the size that the last read had.
-fn read_direct(py: Python<'_>, stream: Stream, last_bytes: &Cell<usize>) -> Outcome<Chunk> {
-    let capacity = (last_bytes.get() + 1)
-        .next_power_of_two()
-        .min(ReadBuffer::SIZE_BYTES);
+fn read_direct(
+    py: Python<'_>,
+    stream: Stream,
+    last_bytes: &Cell<usize>,
+    most_bytes: usize,
+) -> Outcome<Chunk> {
+    let capacity = (last_bytes.get() + 1).next_power_of_two().min(most_bytes);
     let (data, received) = bytes_filled(py, capacity, |memory| {
         let received = stream.recv_uninit(memory);
         let count = match received {

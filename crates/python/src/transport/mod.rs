@@ -13,6 +13,7 @@ pub mod child;
 pub mod connecting;
 pub mod datagram;
 pub mod deliver;
+pub mod direct;
 pub mod endpoint;
 pub mod extra_info;
 pub mod flow_control;

@@ -85,7 +85,7 @@ fn read_and_answer(this: &Ref<TlsProtocol>) -> Outcome<Rest> {
     let rest = match this.receiver.kind() {
         _ if this.session.is_reading_paused() => Rest::Later,
         Kind::Buffer => read_into_buffer(this)?,
-        Kind::Bytes | Kind::Records => read_bytes(this)?,
+        Kind::Bytes | Kind::Direct(_) | Kind::Records => read_bytes(this)?,
     };
     // Reading can answer: a key update, a renegotiation that is refused. Nor does a pause keep the end of the handshake
     // back, without which the peer has no connection; in asyncio it does.
@@ -99,10 +99,14 @@ fn read_bytes(this: &Ref<TlsProtocol>) -> Outcome<Rest> {
     let (data, end) = decrypted(this)?;
     if let Some(data) = data {
         let protocol = this.app_protocol_or_none();
-        match protocol.downcast_exact::<TlsProtocol>() {
+        match (
+            protocol.downcast_exact::<TlsProtocol>(),
+            this.receiver.kind(),
+        ) {
             // TLS in TLS.
-            Some(above) => received(above, &data)?,
-            None => {
+            (Some(above), _) => received(above, &data)?,
+            (None, Kind::Direct(direct)) => (direct.receive)(&protocol, &data)?,
+            (None, _) => {
                 let data_received = this.receiver.data_received(&protocol)?;
                 call::call(&data_received, [&data])?;
             }
@@ -223,7 +227,9 @@ fn read_into_buffer(this: &Ref<TlsProtocol>) -> Outcome<Rest> {
 fn updated(this: &Ref<TlsProtocol>, lender: &Obj) -> Outcome {
     match this.receiver.kind() {
         Kind::Buffer => this.receiver.buffer_updated(&this.app_protocol_or_none()),
-        Kind::Bytes | Kind::Records => call::attr(lender, intern!(lender.py(), "buffer_updated")),
+        Kind::Bytes | Kind::Direct(_) | Kind::Records => {
+            call::attr(lender, intern!(lender.py(), "buffer_updated"))
+        }
     }
 }
 
