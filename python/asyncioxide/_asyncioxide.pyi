@@ -13,12 +13,16 @@ import sys
 from asyncio import (
     AbstractEventLoop,
     BaseProtocol,
+    Timeout as Timeout,
     Transport,
     ensure_future as ensure_future,
     gather as gather,
     isfuture as isfuture,
     shield as shield,
+    timeout as timeout,
+    timeout_at as timeout_at,
     trsock,
+    wait_for as wait_for,
 )
 from collections.abc import (
     Awaitable,
@@ -75,6 +79,7 @@ __all__ = [
     "StreamReaderProtocol",
     "StreamWriter",
     "Task",
+    "Timeout",
     "TimerHandle",
     "__version__",
     "_after_fork_in_child",
@@ -88,6 +93,9 @@ __all__ = [
     "sleep",
     "start_server",
     "start_unix_server",
+    "timeout",
+    "timeout_at",
+    "wait_for",
 ]
 
 if sys.version_info >= (3, 14):

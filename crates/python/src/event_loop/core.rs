@@ -22,8 +22,6 @@ pub struct LoopState {
     pub stopping: Cell<bool>,
     /// `new_event_loop(poll_every_turn=True)`: no turn skips its look at the sources.
     pub poll_every_turn: Cell<bool>,
-    /// A Python subclass tells the time or takes timers in its own way (loops with virtual time).
-    pub own_clock: Cell<bool>,
     /// When other threads last had their chance, on the driver's clock.
     pub yielded_ns: Cell<u64>,
     /// `slow_callback_duration` in seconds.
@@ -62,7 +60,6 @@ impl Payload for EventLoopData {
             own: LoopState {
                 stopping: Cell::new(false),
                 poll_every_turn: Cell::new(false),
-                own_clock: Cell::new(false),
                 yielded_ns: Cell::new(0),
                 slow_callback_seconds: Cell::new(SLOW_CALLBACK_SECONDS),
                 task_factory: Slot::default(),

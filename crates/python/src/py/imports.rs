@@ -78,6 +78,10 @@ imports! {
     deque = "collections" "deque";
     /// the module `asyncio.events`
     events = "asyncio.events";
+    /// `asyncio.get_running_loop`
+    running_loop = "asyncio.events" "get_running_loop";
+    /// `asyncio.current_task`
+    current_task = "asyncio.tasks" "current_task";
     /// the module `asyncio.tasks`
     tasks = "asyncio.tasks";
     /// the module `asyncio.futures`
@@ -102,6 +106,8 @@ imports! {
     staggered_race = "asyncio.staggered" "staggered_race";
     /// the module `asyncio.sslproto`
     sslproto = "asyncio.sslproto";
+    /// the module `asyncio.timeouts`
+    timeouts = "asyncio.timeouts";
     /// the module `asyncio.streams`
     streams = "asyncio.streams";
     /// the module `asyncio.trsock`
@@ -116,6 +122,8 @@ imports! {
     coroutine_origin_tracking_depth = "sys" "get_coroutine_origin_tracking_depth";
     /// `io.UnsupportedOperation`
     unsupported_operation = "io" "UnsupportedOperation";
+    /// the module `builtins`
+    builtins = "builtins";
     /// the module `os`
     os = "os";
     /// the module `threading`
