@@ -13,6 +13,7 @@ import sys
 from asyncio import (
     AbstractEventLoop,
     BaseProtocol,
+    TaskGroup as TaskGroup,
     Timeout as Timeout,
     Transport,
     ensure_future as ensure_future,
@@ -79,6 +80,7 @@ __all__ = [
     "StreamReaderProtocol",
     "StreamWriter",
     "Task",
+    "TaskGroup",
     "Timeout",
     "TimerHandle",
     "__version__",

@@ -1,4 +1,4 @@
-"""Reference cycles through timeouts and waits are found by the collector."""
+"""Reference cycles through timeouts, task groups and waits are found by the collector."""
 
 from __future__ import annotations
 
@@ -86,6 +86,53 @@ class TestTimeouts:
     def test_the_exception_on_its_way_out(self, loop):
         error = Failure()
         leaving = native.timeout_at(None).__aexit__(Failure, error, None)
+        error.leaving = leaving
+        alive = weakref.ref(error)
+        del error, leaving
+        assert_collected_with_a_warning(alive)
+
+
+class TestTaskGroups:
+    def test_its_attributes(self, loop):
+        group = native.TaskGroup()
+        group.own = group
+        alive = weakref.ref(group)
+        del group
+        assert_collected(alive)
+
+    async def test_one_that_is_never_left(self, loop):
+        async def inside():
+            group = native.TaskGroup()
+            await group.__aenter__()
+            await group.create_task(asyncio.sleep(0))
+            group._tasks.add(group)
+            return weakref.ref(group)
+
+        alive = await loop.create_task(inside())
+        await asyncio.sleep(0)
+        assert_collected(alive)
+
+    async def test_one_that_is_being_left(self, loop):
+        async def waits(witness):
+            await witness.future
+
+        async def inside(witness):
+            async with witness.group:
+                witness.group.create_task(waits(witness))._log_destroy_pending = False
+
+        witness = Witness()
+        witness.group, witness.future = native.TaskGroup(), loop.create_future()
+        task = loop.create_task(inside(witness))
+        task._log_destroy_pending = False
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        alive = close_circle(witness, task)
+        del witness, task
+        assert_collected(alive)
+
+    def test_the_exception_on_its_way_out(self, loop):
+        error = Failure()
+        leaving = native.TaskGroup().__aexit__(Failure, error, None)
         error.leaving = leaving
         alive = weakref.ref(error)
         del error, leaving

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from harness import functions
 from harness.loops import Library
-from harness.versions import until
+from harness.versions import since, until
 
 
 @pytest.fixture(params=["created", "constructed", "subclassed"])
@@ -73,3 +73,23 @@ def run_task(request: pytest.FixtureRequest, loop: Any, names: Library) -> Calla
             return super().cancel(msg)
 
     return lambda coro: Task(coro, loop=loop)
+
+
+@pytest.fixture(
+    params=[
+        "created",
+        "C",
+        pytest.param("Python", marks=until(3, 14)),
+        pytest.param("eager", marks=since(3, 12)),
+    ]
+)
+def member_kind(request: pytest.FixtureRequest, loop: Any) -> None:
+    """Has the loop make the members of a group of each kind."""
+    kind = request.param
+    if kind == "created":
+        return
+    if kind == "eager":
+        loop.set_task_factory(asyncio.eager_task_factory)
+        return
+    cls = asyncio.tasks._CTask if kind == "C" else asyncio.tasks._PyTask
+    loop.set_task_factory(lambda loop, coro, **options: cls(coro, loop=loop, **options))

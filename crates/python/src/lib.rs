@@ -57,17 +57,19 @@ fn build(module: &Bound<'_, PyModule>) -> Result<(), Raised> {
     transport::tls::transport::build(py)?;
     task::release::build(py)?;
     task::timeout::functions::build(py)?;
+    task::group::functions::build(py)?;
     task::wait_for::build(py)?;
     streams::awaiting::build(py)?;
     streams::draining::build(py)?;
     streams::open::build(py)?;
     streams::functions::add_to(module)?;
-    let types: [(&str, Obj); 11] = [
+    let types: [(&str, Obj); 12] = [
         ("Handle", handle::handle::build(py)?),
         ("TimerHandle", handle::timer_handle::build(py)?),
         ("Future", future::future::build(py)?),
         ("Task", task::task::build(py)?),
         ("Timeout", task::timeout::timeout::build(py)?),
+        ("TaskGroup", task::group::group::build(py)?),
         ("Server", transport::server::build(py)?),
         ("EventLoop", api::build(py)?),
         ("StreamReader", streams::reader::build(py)?),

@@ -152,6 +152,9 @@ fn see_overrides(this: &Ref<EventLoopData>) -> Outcome<()> {
     if overrides(this, intern!(py, "time"))? || overrides(this, intern!(py, "call_at"))? {
         this.base.own_clock.set(true);
     }
+    if overrides(this, intern!(py, "create_task"))? {
+        this.base.own_tasks.set(true);
+    }
     if overrides(this, intern!(py, "call_soon"))? {
         this.base.set_patched();
     }
@@ -174,6 +177,7 @@ fn assigned(this: &Ref<EventLoopData>, name: &Obj) {
     match name.bind().extract::<&str>() {
         Ok("call_soon") => this.base.set_patched(),
         Ok("call_at" | "time") => this.base.own_clock.set(true),
+        Ok("create_task") => this.base.own_tasks.set(true),
         _ => {}
     }
 }

@@ -26,8 +26,6 @@ pub struct LoopState {
     pub yielded_ns: Cell<u64>,
     /// `slow_callback_duration` in seconds.
     pub slow_callback_seconds: Cell<f64>,
-    /// `set_task_factory`
-    pub task_factory: Slot,
     /// `set_exception_handler`
     pub exception_handler: Slot,
     /// `_default_executor`
@@ -62,7 +60,6 @@ impl Payload for EventLoopData {
                 poll_every_turn: Cell::new(false),
                 yielded_ns: Cell::new(0),
                 slow_callback_seconds: Cell::new(SLOW_CALLBACK_SECONDS),
-                task_factory: Slot::default(),
                 exception_handler: Slot::default(),
                 default_executor: Slot::default(),
                 executor_shutdown: Cell::new(false),
@@ -92,9 +89,8 @@ impl Payload for EventLoopData {
 }
 
 impl LoopState {
-    fn objects(&self) -> [&Slot; 6] {
+    fn objects(&self) -> [&Slot; 5] {
         [
-            &self.task_factory,
             &self.exception_handler,
             &self.default_executor,
             &self.asyncgens,

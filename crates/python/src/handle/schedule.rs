@@ -164,6 +164,10 @@ pub struct Scheduler {
     pub poll_soon: Cell<bool>,
     /// A Python subclass tells the time or takes timers in its own way (loops with virtual time).
     pub own_clock: Cell<bool>,
+    /// `set_task_factory`
+    pub task_factory: Slot,
+    /// A Python subclass makes tasks in its own way.
+    pub own_tasks: Cell<bool>,
     phase: Cell<Phase>,
     debug: Cell<bool>,
     patched: Cell<bool>,
@@ -184,6 +188,8 @@ impl Payload for Scheduler {
             signals_pending: Cell::new(false),
             poll_soon: Cell::new(false),
             own_clock: Cell::new(false),
+            task_factory: Slot::default(),
+            own_tasks: Cell::new(false),
             phase: Cell::new(Phase::Blank),
             debug: Cell::new(false),
             patched: Cell::new(false),
@@ -192,6 +198,7 @@ impl Payload for Scheduler {
 
     fn visit(&self, visitor: &mut Visitor) {
         visitor.slot(&self.current);
+        visitor.slot(&self.task_factory);
         self.snapshot.visit(visitor);
         self.called.visit(visitor);
         if let Ok(ready) = self.ready.try_borrow() {
@@ -208,6 +215,7 @@ impl Payload for Scheduler {
 
     fn clear(&self) {
         self.current.set(None);
+        self.task_factory.set(None);
         self.snapshot.clear();
         discard(self.driver().as_deref(), self.take_ready());
     }
@@ -317,6 +325,12 @@ impl Scheduler {
     #[inline]
     pub fn is_patched(&self) -> bool {
         self.patched.get()
+    }
+
+    /// Whether `create_task` makes tasks of ours, so that nobody can tell whether it was called.
+    #[inline]
+    pub fn makes_our_tasks(&self) -> bool {
+        !self.task_factory.is_some() && !self.own_tasks.get()
     }
 
     /// Registers a source with the poller, under a descriptor that was just made: whoever was registered under its number

@@ -108,6 +108,8 @@ imports! {
     sslproto = "asyncio.sslproto";
     /// the module `asyncio.timeouts`
     timeouts = "asyncio.timeouts";
+    /// the module `asyncio.taskgroups`
+    taskgroups = "asyncio.taskgroups";
     /// the module `asyncio.streams`
     streams = "asyncio.streams";
     /// the module `asyncio.trsock`
@@ -138,6 +140,8 @@ imports! {
     concurrent_futures = "concurrent.futures";
     /// `functools.partial`
     partial = "functools" "partial";
+    /// `BaseExceptionGroup`
+    base_exception_group = "builtins" "BaseExceptionGroup";
     /// `ExceptionGroup`
     exception_group = "builtins" "ExceptionGroup";
     /// `types.GenericAlias`

@@ -1,4 +1,4 @@
-//! Cancelling and asking a task of any kind, ours or not: what `Timeout` and `wait_for()` do with theirs.
+//! Cancelling and asking a task of any kind, ours or not: what `Timeout`, `TaskGroup` and `wait_for()` do with theirs.
 //!
 //! Ours are asked without Python, as in `future/any.rs`. An instance of a Python subclass, one that was given attributes of its own, asyncio's
 //! futures and anything that behaves like one are asked by their methods.
@@ -71,6 +71,19 @@ pub fn result(future: &Obj) -> Outcome {
         Some(fields) => fields.result(future.py()),
         None => call::method(future, intern!(future.py(), "result"), []),
     }
+}
+
+/// `future.exception()` of one that is done and was not cancelled; none when it returned.
+///
+/// # Errors
+/// What the future raises.
+#[inline]
+pub fn exception(future: &Obj) -> Outcome<Option<Obj>> {
+    let exception = match native::fields(future) {
+        Some(fields) => fields.exception(future.py())?,
+        None => call::method(future, intern!(future.py(), "exception"), [])?,
+    };
+    Ok(Some(exception).filter(|exception| !exception.is_none()))
 }
 
 fn number(task: &Obj, method: &Bound<'_, PyString>) -> Outcome<i64> {

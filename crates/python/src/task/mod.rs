@@ -11,6 +11,7 @@ pub mod eager;
 pub mod ensure;
 pub mod functions;
 pub mod gather;
+pub mod group;
 pub mod registry;
 pub mod release;
 pub mod shield;
