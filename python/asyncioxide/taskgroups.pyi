@@ -1,3 +1,2 @@
+from asyncio.taskgroups import *
 from asyncio.taskgroups import __all__ as __all__
-
-from ._asyncioxide import TaskGroup as TaskGroup

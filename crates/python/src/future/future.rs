@@ -8,7 +8,7 @@ use pyo3::{Python, intern};
 use super::callbacks::Callback;
 use super::state::FutureData;
 use super::{awaited_by, awaiting};
-use crate::handle::schedule::LoopRef;
+use crate::handle::schedule::{LoopRef, Scheduler};
 use crate::py::args::{Args, Signature};
 use crate::py::call;
 use crate::py::context;
@@ -24,7 +24,7 @@ use crate::py::version::PY_3_15;
 /// # Errors
 /// `MemoryError`, and in debug mode what extracting a stack raises.
 #[inline]
-pub fn make(scheduler: &Ref<crate::handle::schedule::Scheduler>) -> Outcome<Ref<FutureData>> {
+pub fn make(scheduler: &Ref<Scheduler>) -> Outcome<Ref<FutureData>> {
     let py = scheduler.py();
     let future = Ref::alloc(
         py,
@@ -35,6 +35,18 @@ pub fn make(scheduler: &Ref<crate::handle::schedule::Scheduler>) -> Outcome<Ref<
         future.remember_source(py)?;
     }
     Ok(future)
+}
+
+/// `loop.create_future()` of any loop.
+///
+/// # Errors
+/// As `make`; what another loop raises.
+#[inline]
+pub fn make_for(loop_: &Obj) -> Outcome {
+    match loop_.downcast::<Scheduler>() {
+        Some(scheduler) if !scheduler.own_futures.get() => make(scheduler).map(Ref::into_obj),
+        _ => call::method(loop_, intern!(loop_.py(), "create_future"), []),
+    }
 }
 
 /// The body of `__init__`: binds the fields to a loop, and in debug mode remembers where.

@@ -66,6 +66,13 @@ impl<'a> Args<'a> {
         self.positional
     }
 
+    /// The first positional argument, and the rest: a method's receiver, when a function is called as one.
+    #[inline]
+    pub fn split_receiver(self) -> Option<(&'a Obj, Self)> {
+        let (receiver, positional) = self.positional.split_first()?;
+        Some((receiver, Self { positional, ..self }))
+    }
+
     /// Whether keywords were given.
     #[inline]
     pub fn has_keywords(&self) -> bool {
@@ -77,6 +84,14 @@ impl<'a> Args<'a> {
         Self {
             keywords: &[],
             names: None,
+            ..*self
+        }
+    }
+
+    /// The keywords alone.
+    pub fn keywords_only(&self) -> Self {
+        Self {
+            positional: &[],
             ..*self
         }
     }
@@ -318,9 +333,6 @@ pub fn exactly<'a, const N: usize>(
     names: [&'static str; N],
     args: Args<'a>,
 ) -> Outcome<[&'a Obj; N]> {
-    if let (Ok(given), false) = (<&[Obj; N]>::try_from(args.positional), args.has_keywords()) {
-        return Ok(given.each_ref());
-    }
     let bound = Signature::new(function, names, N, N).bind(py, args)?;
     Ok(bound.map(|value| value.expect("every parameter is required, so `bind` found it")))
 }

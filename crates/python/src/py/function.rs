@@ -7,12 +7,12 @@
 use std::cell::Cell;
 use std::mem::offset_of;
 
-use pyo3::types::{PyDict, PyDictMethods};
+use pyo3::types::{PyAnyMethods, PyDict, PyDictMethods, PyString};
 use pyo3::{Python, ffi, intern};
 
 use super::args::Args;
 use super::call;
-use super::errors::Outcome;
+use super::errors::{Outcome, Raised};
 use super::gc::Visitor;
 use super::imports;
 use super::instance::{Dict, Payload, Ref, TypeSlot, WeakList};
@@ -97,15 +97,77 @@ where
     F: for<'py> Fn(Python<'py>, Args<'_>) -> Outcome + Copy + 'static,
 {
     let function = make(py, module, doc, body)?;
-    let object = function.as_obj();
+    mark_coroutine_function(function.as_obj())?;
+    Ok(function)
+}
+
+/// Gives `class`, which is `T`'s own type, a method that asyncio writes as `async def`: it looks like a method that is
+/// written in Python, and `iscoroutinefunction` says that it makes coroutines. `doc` begins with the signature, `self`
+/// included ("acquire(self)\n--\n\n").
+///
+/// # Errors
+/// `MemoryError`.
+pub fn add_coroutine_method<T, F>(class: &Obj, doc: &'static str, body: F) -> Outcome<()>
+where
+    T: Payload,
+    F: Fn(&Ref<T>, Args<'_>) -> Outcome + Copy + 'static,
+{
+    let py = class.py();
+    let module = class.bind().getattr(intern!(py, "__module__"))?;
+    let of_class = class.bind().getattr(intern!(py, "__qualname__"))?;
+    let function = make(
+        py,
+        module.extract()?,
+        doc,
+        move |py, args: Args<'_>| match args.split_receiver() {
+            Some((receiver, rest)) => match receiver.downcast::<T>() {
+                Some(receiver) => body(receiver, rest),
+                None => Err(wrong_receiver::<T>(receiver)),
+            },
+            None => Err(Raised::type_error(
+                py,
+                "missing 1 required positional argument: 'self'",
+            )),
+        },
+    )?;
+    let function = function.as_obj();
+    let name = call::attr(function, intern!(py, "__name__"))?;
+    let qualified = format!("{of_class}.{}", name.bind());
+    call::set_attr(
+        function,
+        intern!(py, "__qualname__"),
+        &Obj::str(py, &qualified),
+    )?;
+    mark_coroutine_function(function)?;
+    class
+        .bind()
+        .setattr(name.bind().cast::<PyString>()?, function.bind())?;
+    Ok(())
+}
+
+#[cold]
+fn wrong_receiver<T: Payload>(receiver: &Obj) -> Raised {
+    let py = receiver.py();
+    let name = |class: &Obj| match class.bind().getattr(intern!(py, "__name__")) {
+        Ok(name) => name.to_string(),
+        Err(_) => String::from("?"),
+    };
+    let (expected, found) = (
+        name(&T::TYPE.object(py)),
+        name(&Obj::from(receiver.bind().get_type())),
+    );
+    let text = format!("a method of '{expected}' objects does not apply to a '{found}' object");
+    Raised::type_error(py, text)
+}
+
+fn mark_coroutine_function(function: &Obj) -> Outcome<()> {
+    let py = function.py();
     if PY_3_12 {
         let mark = intern!(py, "markcoroutinefunction");
-        call::method(imports::inspect(py), mark, [object])?;
-    } else {
-        let name = intern!(py, "_is_coroutine");
-        call::set_attr(object, name, &call::attr(imports::coroutines(py), name)?)?;
+        return call::method(imports::inspect(py), mark, [function]).map(drop);
     }
-    Ok(function)
+    let name = intern!(py, "_is_coroutine");
+    call::set_attr(function, name, &call::attr(imports::coroutines(py), name)?)
 }
 
 fn repr(this: &Ref<Function>) -> Outcome {

@@ -44,6 +44,10 @@ imports! {
     cancelled_error = "asyncio.exceptions" "CancelledError";
     /// `asyncio.SendfileNotAvailableError`
     sendfile_not_available = "asyncio.exceptions" "SendfileNotAvailableError";
+    /// `asyncio.BrokenBarrierError`
+    broken_barrier_error = "asyncio.exceptions" "BrokenBarrierError";
+    /// the states of a barrier, `asyncio.locks._BarrierState`
+    barrier_state = "asyncio.locks" "_BarrierState";
     /// `asyncio.InvalidStateError`
     invalid_state_error = "asyncio.exceptions" "InvalidStateError";
     /// `asyncio.Future`, what `__class__` of our futures answers
@@ -78,10 +82,6 @@ imports! {
     deque = "collections" "deque";
     /// the module `asyncio.events`
     events = "asyncio.events";
-    /// `asyncio.get_running_loop`
-    running_loop = "asyncio.events" "get_running_loop";
-    /// `asyncio.current_task`
-    current_task = "asyncio.tasks" "current_task";
     /// the module `asyncio.tasks`
     tasks = "asyncio.tasks";
     /// the module `asyncio.futures`
@@ -106,10 +106,6 @@ imports! {
     staggered_race = "asyncio.staggered" "staggered_race";
     /// the module `asyncio.sslproto`
     sslproto = "asyncio.sslproto";
-    /// the module `asyncio.timeouts`
-    timeouts = "asyncio.timeouts";
-    /// the module `asyncio.taskgroups`
-    taskgroups = "asyncio.taskgroups";
     /// the module `asyncio.streams`
     streams = "asyncio.streams";
     /// the module `asyncio.trsock`
@@ -124,8 +120,6 @@ imports! {
     coroutine_origin_tracking_depth = "sys" "get_coroutine_origin_tracking_depth";
     /// `io.UnsupportedOperation`
     unsupported_operation = "io" "UnsupportedOperation";
-    /// the module `builtins`
-    builtins = "builtins";
     /// the module `os`
     os = "os";
     /// the module `threading`
@@ -140,8 +134,6 @@ imports! {
     concurrent_futures = "concurrent.futures";
     /// `functools.partial`
     partial = "functools" "partial";
-    /// `BaseExceptionGroup`
-    base_exception_group = "builtins" "BaseExceptionGroup";
     /// `ExceptionGroup`
     exception_group = "builtins" "ExceptionGroup";
     /// `types.GenericAlias`
