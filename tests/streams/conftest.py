@@ -3,31 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import types
 
 import pytest
-
-NAMES = (
-    "StreamReader",
-    "StreamReaderProtocol",
-    "StreamWriter",
-    "open_connection",
-    "open_unix_connection",
-    "start_server",
-    "start_unix_server",
-)
 
 
 def streams_of(kind):
     """The module `streams` of one implementation."""
     if kind == "asyncio":
         return asyncio.streams
-    import asyncioxide
+    from asyncioxide import streams
 
-    native = asyncioxide._asyncioxide
-    found = types.SimpleNamespace(**{name: getattr(native, name) for name in NAMES})
-    found.FlowControlMixin = native.FlowControlMixin
-    return found
+    return streams
 
 
 @pytest.fixture(params=["asyncio", "asyncioxide"], ids=["stock", "ours"])

@@ -220,6 +220,20 @@ class TestFields:
         assert protocol._source_traceback == reader._source_traceback is not None
 
 
+NATIVE = ("FlowControlMixin", "StreamReader", "StreamReaderProtocol", "StreamWriter")
+FUNCTIONS = ("open_connection", "open_unix_connection", "start_server", "start_unix_server")
+
+
+@pytest.mark.parametrize("name", [*NATIVE, *FUNCTIONS])
+def test_the_package_has_its_own(name):
+    import asyncioxide
+
+    ours = getattr(asyncioxide.streams, name)
+    assert ours is not getattr(asyncio.streams, name)
+    assert ours is getattr(asyncioxide._asyncioxide, name)
+    assert (ours.__module__, ours.__qualname__) == ("asyncioxide.streams", name)
+
+
 class TestKinds:
     """asyncio takes our objects for its own."""
 
