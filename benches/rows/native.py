@@ -6,21 +6,94 @@ the N in the text says.
 
 import asyncio
 import importlib
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
 
 from harness.contenders import SUBJECT
+from harness.loadgen import Load
 from harness.row import Row
+from harness.served import Served
 from harness.timed import Timed
 
+from .streams import echo_chunks
 from .tasks import bare_steps
+
+LINE = b"x" * 60 + b"\n"
+READ_BYTES = 64 * 1024
+
+# Sends a piece over the socket whose number it is told, again and again. A process of its own, so
+# that its CPU time is not the reader's.
+SENDER = """
+import socket, sys
+fd, piece, times, count = int(sys.argv[1]), *map(eval, sys.argv[2:])
+with socket.socket(fileno=fd) as out:
+    for _ in range(count // times):
+        out.sendall(piece * times)
+    out.sendall(piece * (count % times))
+"""
+
+
+def names() -> Any:
+    """The namespace: asyncioxide on asyncioxide's loop, asyncio elsewhere."""
+    loop_module = type(asyncio.get_running_loop()).__module__
+    ours = loop_module.split(".")[0] == SUBJECT
+    return importlib.import_module(SUBJECT) if ours else asyncio
 
 
 async def sleep0(count: int) -> None:
     """Yields to the loop by `asyncioxide.sleep` on asyncioxide, by `asyncio.sleep` elsewhere."""
-    loop_module = type(asyncio.get_running_loop()).__module__
-    ours = loop_module.split(".")[0] == SUBJECT
-    sleep = importlib.import_module(SUBJECT).sleep if ours else asyncio.sleep
+    sleep = names().sleep
     for _ in range(count):
         await sleep(0)
+
+
+@asynccontextmanager
+async def serve_echo() -> AsyncIterator[int]:
+    """Serves an echo by streams, and gives the port."""
+    server = await names().start_server(echo_chunks, "127.0.0.1", 0)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        await server.wait_closed()
+
+
+@asynccontextmanager
+async def sent(piece: bytes, times: int, count: int) -> AsyncIterator[Any]:
+    """A stream over which another process sends the piece `count` times, `times` at once."""
+    near, far = socket.socketpair()
+    command = [sys.executable, "-S", "-c", SENDER, str(far.fileno()), repr(piece[:1])]
+    command[-1] += f"*{len(piece) - 1}+{piece[-1:]!r}"
+    sender = subprocess.Popen([*command, str(times), str(count)], pass_fds=[far.fileno()])
+    far.close()
+    near.setblocking(False)
+    reader, writer = await names().open_connection(sock=near)
+    try:
+        yield reader
+    finally:
+        writer.close()
+        await writer.wait_closed()
+        sender.wait()
+
+
+async def read_lines(count: int) -> None:
+    """Reads lines of 61 bytes."""
+    async with sent(LINE, 1000, count) as reader:
+        for _ in range(count):
+            line = await reader.readline()
+        assert line == LINE
+
+
+async def read_bulk(count: int) -> None:
+    """Reads blocks of at most 64 KiB."""
+    left = count * READ_BYTES
+    async with sent(bytes(READ_BYTES), 1, count) as reader:
+        while left:
+            left -= len(await reader.read(READ_BYTES))
 
 
 ROWS: tuple[Row, ...] = (
@@ -32,5 +105,31 @@ ROWS: tuple[Row, ...] = (
         needs=(SUBJECT,),
         body=sleep0,
         limit=bare_steps,
+    ),
+    Served(
+        name="streams_echo_10_native",
+        what="N: streams, 1 KiB, connections: 10; limit: bare epoll server",
+        unit="request",
+        count=15_000,
+        batch=10,
+        needs=(SUBJECT,),
+        serve=serve_echo,
+        load=Load(10),
+    ),
+    Timed(
+        name="readline_native",
+        what="N: StreamReader.readline, lines of 61 bytes from another process",
+        unit="line",
+        count=200_000,
+        needs=(SUBJECT,),
+        body=read_lines,
+    ),
+    Timed(
+        name="read_bulk_native",
+        what="N: StreamReader.read, 64 KiB, from another process",
+        unit="64 KiB",
+        count=8_000,
+        needs=(SUBJECT,),
+        body=read_bulk,
     ),
 )
