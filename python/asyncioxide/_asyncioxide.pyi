@@ -13,12 +13,17 @@ import sys
 from asyncio import (
     AbstractEventLoop,
     BaseProtocol,
+    TaskGroup as TaskGroup,
+    Timeout as Timeout,
     Transport,
     ensure_future as ensure_future,
     gather as gather,
     isfuture as isfuture,
     shield as shield,
+    timeout as timeout,
+    timeout_at as timeout_at,
     trsock,
+    wait_for as wait_for,
 )
 from collections.abc import (
     Awaitable,
@@ -82,6 +87,8 @@ __all__ = [
     "StreamReaderProtocol",
     "StreamWriter",
     "Task",
+    "TaskGroup",
+    "Timeout",
     "TimerHandle",
     "__version__",
     "_after_fork_in_child",
@@ -95,6 +102,9 @@ __all__ = [
     "sleep",
     "start_server",
     "start_unix_server",
+    "timeout",
+    "timeout_at",
+    "wait_for",
 ]
 
 if sys.version_info >= (3, 14):

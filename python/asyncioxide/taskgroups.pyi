@@ -1,2 +1,3 @@
-from asyncio.taskgroups import *
 from asyncio.taskgroups import __all__ as __all__
+
+from ._asyncioxide import TaskGroup as TaskGroup

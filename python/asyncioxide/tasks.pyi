@@ -17,10 +17,9 @@ from asyncio.tasks import (
     run_coroutine_threadsafe as run_coroutine_threadsafe,
     shield as shield,
     wait as wait,
-    wait_for as wait_for,
 )
 
-from ._asyncioxide import Task as Task, sleep as sleep
+from ._asyncioxide import Task as Task, sleep as sleep, wait_for as wait_for
 
 if sys.version_info >= (3, 12):
     from asyncio.tasks import (

@@ -56,15 +56,21 @@ fn build(module: &Bound<'_, PyModule>) -> Result<(), Raised> {
     transport::pipe_write::build(py)?;
     transport::tls::protocol::build(py)?;
     transport::tls::transport::build(py)?;
+    task::release::build(py)?;
+    task::timeout::functions::build(py)?;
+    task::group::functions::build(py)?;
+    task::wait_for::build(py)?;
     streams::awaiting::build(py)?;
     streams::draining::build(py)?;
     streams::open::build(py)?;
     streams::functions::add_to(module)?;
-    let types: [(&str, Obj); 10] = [
+    let types: [(&str, Obj); 12] = [
         ("Handle", handle::handle::build(py)?),
         ("TimerHandle", handle::timer_handle::build(py)?),
         ("Future", future::future::build(py)?),
         ("Task", task::task::build(py)?),
+        ("Timeout", task::timeout::timeout::build(py)?),
+        ("TaskGroup", task::group::group::build(py)?),
         ("Server", transport::server::build(py)?),
         ("EventLoop", api::build(py)?),
         ("StreamReader", streams::reader::build(py)?),
@@ -75,6 +81,8 @@ fn build(module: &Bound<'_, PyModule>) -> Result<(), Raised> {
     module.add("_GatheringFuture", task::gather::build(py)?.bind())?;
     task::shield::build(py)?;
     task::functions::add_to(module)?;
+    task::timeout::functions::add_to(module)?;
+    task::wait_for::add_to(module)?;
     sync::add_to(module)?;
     for (name, type_) in types {
         module.add(name, type_.bind())?;

@@ -5,11 +5,10 @@ use pyo3::types::{
     PyTuple, PyTupleMethods,
 };
 use pyo3::{Python, intern};
-use reactor::time::{Clock, Monotonic, seconds};
 
 use crate::event_loop::core::EventLoopData;
 use crate::handle::handle::{self, Arguments, HandleData};
-use crate::handle::schedule::{Entry, Phase};
+use crate::handle::schedule::{Entry, Phase, now};
 use crate::handle::timer_handle;
 use crate::py::args::{Args, Signature, no_arguments};
 use crate::py::call;
@@ -71,10 +70,6 @@ pub fn methods(builder: TypeBuilder<EventLoopData>) -> TypeBuilder<EventLoopData
             c"_write_to_self($self, /)\n--\n\nWake the loop if it waits.",
             |this| wake(this).map(|()| Obj::none(this.py())),
         )
-}
-
-fn now() -> f64 {
-    seconds(Monotonic.now_ns())
 }
 
 /// The parts of a scheduling call: a time (or nothing), `callback`, its arguments, `context`.
@@ -177,7 +172,7 @@ fn call_later(this: &Ref<EventLoopData>, args: Args<'_>) -> Outcome {
     if delay.is_none() {
         return Err(Raised::type_error(py, "delay must not be None"));
     }
-    if this.own.own_clock.get() {
+    if this.base.own_clock.get() {
         let when = this
             .as_obj()
             .bind()

@@ -150,7 +150,10 @@ fn initialise(this: &Ref<EventLoopData>, args: Args<'_>) -> Outcome<()> {
 fn see_overrides(this: &Ref<EventLoopData>) -> Outcome<()> {
     let py = this.py();
     if overrides(this, intern!(py, "time"))? || overrides(this, intern!(py, "call_at"))? {
-        this.own.own_clock.set(true);
+        this.base.own_clock.set(true);
+    }
+    if overrides(this, intern!(py, "create_task"))? {
+        this.base.own_tasks.set(true);
     }
     if overrides(this, intern!(py, "call_soon"))? {
         this.base.set_patched();
@@ -176,8 +179,9 @@ fn overrides(this: &Ref<EventLoopData>, name: &Bound<'_, PyString>) -> Outcome<b
 fn assigned(this: &Ref<EventLoopData>, name: &Obj) {
     match name.bind().extract::<&str>() {
         Ok("call_soon") => this.base.set_patched(),
+        Ok("call_at" | "time") => this.base.own_clock.set(true),
+        Ok("create_task") => this.base.own_tasks.set(true),
         Ok("create_future") => this.base.own_futures.set(true),
-        Ok("call_at" | "time") => this.own.own_clock.set(true),
         _ => {}
     }
 }

@@ -65,7 +65,7 @@ pub fn methods(builder: TypeBuilder<EventLoopData>) -> TypeBuilder<EventLoopData
 
 fn get_task_factory(this: &Ref<EventLoopData>) -> Outcome {
     Ok(this
-        .own
+        .base
         .task_factory
         .get()
         .unwrap_or_else(|| Obj::none(this.py())))
@@ -79,7 +79,7 @@ fn set_task_factory(this: &Ref<EventLoopData>, factory: &Obj) -> Outcome {
             "task factory must be a callable or None",
         ));
     }
-    this.own
+    this.base
         .task_factory
         .set(Some(factory.clone()).filter(|factory| !factory.is_none()));
     Ok(Obj::none(py))
@@ -94,7 +94,7 @@ fn create_task(this: &Ref<EventLoopData>, args: Args<'_>) -> Outcome {
         1,
     );
     let py = this.py();
-    if let Some(factory) = this.own.task_factory.get() {
+    if let Some(factory) = this.base.task_factory.get() {
         this.base.check_closed(py)?;
         return from_factory(this, &factory, args);
     }

@@ -22,14 +22,10 @@ pub struct LoopState {
     pub stopping: Cell<bool>,
     /// `new_event_loop(poll_every_turn=True)`: no turn skips its look at the sources.
     pub poll_every_turn: Cell<bool>,
-    /// A Python subclass tells the time or takes timers in its own way (loops with virtual time).
-    pub own_clock: Cell<bool>,
     /// When other threads last had their chance, on the driver's clock.
     pub yielded_ns: Cell<u64>,
     /// `slow_callback_duration` in seconds.
     pub slow_callback_seconds: Cell<f64>,
-    /// `set_task_factory`
-    pub task_factory: Slot,
     /// `set_exception_handler`
     pub exception_handler: Slot,
     /// `_default_executor`
@@ -62,10 +58,8 @@ impl Payload for EventLoopData {
             own: LoopState {
                 stopping: Cell::new(false),
                 poll_every_turn: Cell::new(false),
-                own_clock: Cell::new(false),
                 yielded_ns: Cell::new(0),
                 slow_callback_seconds: Cell::new(SLOW_CALLBACK_SECONDS),
-                task_factory: Slot::default(),
                 exception_handler: Slot::default(),
                 default_executor: Slot::default(),
                 executor_shutdown: Cell::new(false),
@@ -95,9 +89,8 @@ impl Payload for EventLoopData {
 }
 
 impl LoopState {
-    fn objects(&self) -> [&Slot; 6] {
+    fn objects(&self) -> [&Slot; 5] {
         [
-            &self.task_factory,
             &self.exception_handler,
             &self.default_executor,
             &self.asyncgens,

@@ -9,6 +9,7 @@ use std::rc::Rc;
 use pyo3::types::{PyAnyMethods, PyTuple};
 use pyo3::{Python, intern};
 
+use super::native::Native;
 use super::schedule::Scheduler;
 use super::threadsafe;
 use crate::py::args::{Args, Signature};
@@ -36,6 +37,8 @@ pub enum Arguments {
     One(Obj),
     /// `callback(x, y, ...)`
     Many(Rc<[Obj]>),
+    /// The callback is the owner of a function of ours.
+    Native(&'static Native),
 }
 
 impl Arguments {
@@ -59,6 +62,10 @@ impl Arguments {
             Self::None => call::call0(callback),
             Self::One(one) => call::call(callback, [one]),
             Self::Many(many) => call::call_slice(callback, many),
+            Self::Native(native) => {
+                (native.run)(callback)?;
+                Ok(Obj::none(callback.py()))
+            }
         }
     }
 
@@ -75,7 +82,7 @@ impl Arguments {
 
     fn as_slice(&self) -> &[Obj] {
         match self {
-            Self::None => &[],
+            Self::None | Self::Native(_) => &[],
             Self::One(one) => std::slice::from_ref(one),
             Self::Many(many) => many,
         }
@@ -196,9 +203,16 @@ impl HandleData {
         self.scheduler.get()
     }
 
-    /// The callback, until the handle is cancelled.
-    pub fn callback(&self) -> Option<Obj> {
-        self.callback.get()
+    /// The callback as Python sees it, until the handle is cancelled.
+    ///
+    /// # Errors
+    /// `MemoryError`.
+    pub fn callback(&self) -> Outcome<Option<Obj>> {
+        let callback = self.callback.get();
+        match (callback, self.arguments()) {
+            (Some(owner), Arguments::Native(native)) => (native.callable)(&owner).map(Some),
+            (callback, _) => Ok(callback),
+        }
     }
 
     /// The arguments, until the handle is cancelled.
@@ -542,7 +556,7 @@ fn attributes(builder: TypeBuilder<HandleData>) -> TypeBuilder<HandleData> {
         .getter(
             c"_callback",
             c"The callback; None once cancelled.",
-            |this| or_none(this.py(), this.callback.get()),
+            |this| or_none(this.py(), this.callback()?),
         )
         .getter(
             c"_args",

@@ -2,7 +2,8 @@
 //!
 //! `handle.rs` and `timer_handle.rs` are asyncio's `Handle` and `TimerHandle`, `threadsafe.rs` is what sets those of
 //! `call_soon_threadsafe` apart; `schedule.rs` is the loop as futures and tasks see it, `turn.rs` what transports share in
-//! a turn; `report.rs` tells of callbacks that failed; `action.rs` makes a Rust closure callable from Python.
+//! a turn; `report.rs` tells of callbacks that failed; `action.rs` makes a Rust closure callable from Python, `native.rs`
+//! lets the loop call a Rust function without a callable. `pools.rs` is the memory of dead objects.
 
 pub mod action;
 #[expect(
@@ -10,6 +11,8 @@ pub mod action;
     reason = "the folder is the subject, the file its type"
 )]
 pub mod handle;
+pub mod native;
+pub mod pools;
 pub mod report;
 pub mod schedule;
 pub mod threadsafe;

@@ -21,7 +21,7 @@ pub fn callback_failed(handle: &Ref<HandleData>, exception: &Obj) -> Outcome<()>
     let Some(scheduler) = handle.scheduler() else {
         return Ok(());
     };
-    let callback = handle.callback().unwrap_or_else(|| Obj::none(py));
+    let callback = handle.callback()?.unwrap_or_else(|| Obj::none(py));
     let text = format_callback(&scheduler, &callback, &handle.arguments())?;
     let report = PyDict::new(py);
     report.set_item(

@@ -14,9 +14,10 @@ use reactor::driver::Driver;
 use reactor::poll::{Event, Interest, Token};
 use reactor::queue::Ready;
 use reactor::sys::Fd;
-use reactor::time::{Deadline, Monotonic};
+use reactor::time::{Clock, Deadline, Monotonic, seconds};
 
 use super::handle::{self, HandleData};
+use super::pools::Pools;
 use super::threadsafe::Called;
 use super::timer_handle::{self, TimerHandleData};
 use super::turn::Turn;
@@ -24,7 +25,6 @@ use crate::py::call;
 use crate::py::cell::Slot;
 use crate::py::context;
 use crate::py::errors::{Outcome, Raised};
-use crate::py::freelist::FreeList;
 use crate::py::gc::Visitor;
 use crate::py::instance::{Payload, Ref, TypeSlot};
 use crate::py::object::Obj;
@@ -33,9 +33,6 @@ use crate::py::snapshot::Snapshot;
 use crate::py::thread;
 
 static TYPE: TypeSlot = TypeSlot::new();
-
-/// Dead objects of one kind that a loop keeps for reuse; so many of the largest kind are 2.3 MiB.
-const POOL_LIMIT: usize = 16384;
 
 /// One piece of work in the ready queue. A task step never becomes a Python callable.
 pub enum Entry {
@@ -147,33 +144,6 @@ impl Phase {
     }
 }
 
-/// The free lists of a loop.
-pub struct Pools {
-    /// For `Handle`.
-    pub handles: Rc<FreeList>,
-    /// For `TimerHandle`.
-    pub timers: Rc<FreeList>,
-    /// For `Future`.
-    pub futures: Rc<FreeList>,
-    /// For `Task`.
-    pub tasks: Rc<FreeList>,
-    /// For the iterators behind `await future`.
-    pub iterators: Rc<FreeList>,
-}
-
-impl Pools {
-    fn new() -> Self {
-        let list = || Rc::new(FreeList::new(POOL_LIMIT));
-        Self {
-            handles: list(),
-            timers: list(),
-            futures: list(),
-            tasks: list(),
-            iterators: list(),
-        }
-    }
-}
-
 /// The lower half of an event loop.
 pub struct Scheduler {
     ready: RefCell<Ready<Entry>>,
@@ -192,6 +162,12 @@ pub struct Scheduler {
     pub signals_pending: Cell<bool>,
     /// A source was added or resumed since the last look at the sources: the turn must not skip its own.
     pub poll_soon: Cell<bool>,
+    /// A Python subclass tells the time or takes timers in its own way (loops with virtual time).
+    pub own_clock: Cell<bool>,
+    /// `set_task_factory`
+    pub task_factory: Slot,
+    /// A Python subclass makes tasks in its own way.
+    pub own_tasks: Cell<bool>,
     /// `create_future` was replaced, and futures come from it alone.
     pub own_futures: Cell<bool>,
     phase: Cell<Phase>,
@@ -213,6 +189,9 @@ impl Payload for Scheduler {
             called: Called::default(),
             signals_pending: Cell::new(false),
             poll_soon: Cell::new(false),
+            own_clock: Cell::new(false),
+            task_factory: Slot::default(),
+            own_tasks: Cell::new(false),
             phase: Cell::new(Phase::Blank),
             debug: Cell::new(false),
             patched: Cell::new(false),
@@ -222,6 +201,7 @@ impl Payload for Scheduler {
 
     fn visit(&self, visitor: &mut Visitor) {
         visitor.slot(&self.current);
+        visitor.slot(&self.task_factory);
         self.snapshot.visit(visitor);
         self.called.visit(visitor);
         if let Ok(ready) = self.ready.try_borrow() {
@@ -238,6 +218,7 @@ impl Payload for Scheduler {
 
     fn clear(&self) {
         self.current.set(None);
+        self.task_factory.set(None);
         self.snapshot.clear();
         discard(self.driver().as_deref(), self.take_ready());
     }
@@ -347,6 +328,12 @@ impl Scheduler {
     #[inline]
     pub fn is_patched(&self) -> bool {
         self.patched.get()
+    }
+
+    /// Whether `create_task` makes tasks of ours, so that nobody can tell whether it was called.
+    #[inline]
+    pub fn makes_our_tasks(&self) -> bool {
+        !self.task_factory.is_some() && !self.own_tasks.get()
     }
 
     /// Registers a source with the poller, under a descriptor that was just made: whoever was registered under its number
@@ -511,6 +498,12 @@ impl Scheduler {
             "Non-thread-safe operation invoked on an event loop other than the current one",
         ))
     }
+}
+
+/// `loop.time()` of a loop without a clock of its own.
+#[inline]
+pub fn now() -> f64 {
+    seconds(Monotonic.now_ns())
 }
 
 fn closed(py: Python<'_>) -> Raised {

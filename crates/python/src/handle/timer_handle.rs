@@ -185,7 +185,7 @@ fn equal(this: &Ref<TimerHandleData>, other: &Ref<TimerHandleData>) -> Outcome<b
     };
     Ok(this.own.when.get() == other.own.when.get()
         && this.base.is_cancelled() == other.base.is_cancelled()
-        && same_object(this.base.callback(), other.base.callback())?
+        && same_object(this.base.callback()?, other.base.callback()?)?
         && same_object(
             Some(this.base.arguments().tuple(py)?),
             Some(other.base.arguments().tuple(py)?),

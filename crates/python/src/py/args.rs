@@ -333,6 +333,9 @@ pub fn exactly<'a, const N: usize>(
     names: [&'static str; N],
     args: Args<'a>,
 ) -> Outcome<[&'a Obj; N]> {
+    if let (Ok(given), false) = (<&[Obj; N]>::try_from(args.positional), args.has_keywords()) {
+        return Ok(given.each_ref());
+    }
     let bound = Signature::new(function, names, N, N).bind(py, args)?;
     Ok(bound.map(|value| value.expect("every parameter is required, so `bind` found it")))
 }

@@ -11,6 +11,7 @@ use pyo3::exceptions::{
     PyBlockingIOError, PyInterruptedError, PyOSError, PyRuntimeError, PySystemError, PyTypeError,
     PyValueError,
 };
+use pyo3::intern;
 use pyo3::prelude::*;
 
 use super::indicator;
@@ -49,6 +50,16 @@ impl Raised {
                 );
                 indicator::take(py).unwrap_or_else(|| silent.take(py))
             }
+        }
+    }
+
+    /// The same exception, raised while `handled` was being handled: that is its context.
+    pub fn while_handling(self, handled: &Obj) -> Self {
+        let py = handled.py();
+        let exception = self.take(py);
+        match chain(&exception, handled) {
+            Ok(()) => Self::raise(exception),
+            Err(raised) => raised,
         }
     }
 
@@ -138,6 +149,27 @@ impl From<pyo3::CastError<'_, '_>> for Raised {
     fn from(error: pyo3::CastError<'_, '_>) -> Self {
         Self::from(PyErr::from(error))
     }
+}
+
+/// Makes `handled` the context of `exception`, and no circle (`_PyErr_SetObject`).
+fn chain(exception: &Obj, handled: &Obj) -> Outcome<()> {
+    let name = intern!(exception.py(), "__context__");
+    let mut last = handled.clone();
+    if last.is(exception) {
+        return Ok(());
+    }
+    loop {
+        let context = super::call::attr(&last, name)?;
+        if context.is_none() {
+            break;
+        }
+        if context.is(exception) {
+            super::call::set_attr(&last, name, &Obj::none(exception.py()))?;
+            break;
+        }
+        last = context;
+    }
+    super::call::set_attr(exception, name, handled)
 }
 
 /// Keeps the first exception of several steps that are all taken, whatever the others raise.

@@ -82,6 +82,10 @@ imports! {
     deque = "collections" "deque";
     /// the module `asyncio.events`
     events = "asyncio.events";
+    /// `asyncio.get_running_loop`
+    running_loop = "asyncio.events" "get_running_loop";
+    /// `asyncio.current_task`
+    current_task = "asyncio.tasks" "current_task";
     /// the module `asyncio.tasks`
     tasks = "asyncio.tasks";
     /// the module `asyncio.futures`
@@ -106,6 +110,10 @@ imports! {
     staggered_race = "asyncio.staggered" "staggered_race";
     /// the module `asyncio.sslproto`
     sslproto = "asyncio.sslproto";
+    /// the module `asyncio.timeouts`
+    timeouts = "asyncio.timeouts";
+    /// the module `asyncio.taskgroups`
+    taskgroups = "asyncio.taskgroups";
     /// the module `asyncio.streams`
     streams = "asyncio.streams";
     /// the module `asyncio.trsock`
@@ -120,6 +128,8 @@ imports! {
     coroutine_origin_tracking_depth = "sys" "get_coroutine_origin_tracking_depth";
     /// `io.UnsupportedOperation`
     unsupported_operation = "io" "UnsupportedOperation";
+    /// the module `builtins`
+    builtins = "builtins";
     /// the module `os`
     os = "os";
     /// the module `threading`
@@ -134,6 +144,8 @@ imports! {
     concurrent_futures = "concurrent.futures";
     /// `functools.partial`
     partial = "functools" "partial";
+    /// `BaseExceptionGroup`
+    base_exception_group = "builtins" "BaseExceptionGroup";
     /// `ExceptionGroup`
     exception_group = "builtins" "ExceptionGroup";
     /// `types.GenericAlias`

@@ -6,8 +6,8 @@
 //! the loop's next wait, takes its place: before any other Python code runs, so nobody can see that it was kept.
 
 use pyo3::exceptions::PyKeyError;
-use pyo3::intern;
 use pyo3::types::{PyDict, PyDictMethods};
+use pyo3::{Python, intern};
 
 use super::task::TaskData;
 use crate::handle::schedule::{LoopRef, Scheduler};
@@ -105,4 +105,30 @@ pub fn swap(loop_: &Obj, task: &Obj) -> Outcome {
         intern!(py, "_swap_current_task"),
         [loop_, task],
     )
+}
+
+/// The running loop (`asyncio.get_running_loop()`).
+///
+/// # Errors
+/// RuntimeError when there is none.
+#[inline]
+pub fn running_loop(py: Python<'_>) -> Outcome {
+    call::call0(imports::running_loop(py))
+}
+
+/// The current task of `loop_`, whichever kind either is of (`asyncio.current_task(loop)`).
+///
+/// # Errors
+/// None in practice.
+#[inline]
+pub fn task_of(loop_: &Obj) -> Outcome<Option<Obj>> {
+    let py = loop_.py();
+    let task = match imports::current_tasks(py) {
+        Some(current) => {
+            let current = current.bind().cast::<PyDict>()?;
+            current.get_item(loop_.bind())?.map(Obj::from)
+        }
+        None => Some(call::call(imports::current_task(py), [loop_])?),
+    };
+    Ok(task.filter(|task| !task.is_none()))
 }

@@ -4,13 +4,16 @@
 //! `cancel.rs` interrupts, `current.rs` and `registry.rs` keep asyncio's `current_task` and `all_tasks` informed,
 //! `eager.rs` runs a first step at once. `task.rs` is the type that Python sees.
 
+pub mod any;
 pub mod cancel;
 pub mod current;
 pub mod eager;
 pub mod ensure;
 pub mod functions;
 pub mod gather;
+pub mod group;
 pub mod registry;
+pub mod release;
 pub mod shield;
 pub mod sleep;
 pub mod step;
@@ -19,4 +22,6 @@ pub mod step;
     reason = "the folder is the subject, the file its type"
 )]
 pub mod task;
+pub mod timeout;
+pub mod wait_for;
 pub mod wakeup;
