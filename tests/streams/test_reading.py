@@ -370,9 +370,12 @@ class TestArguments:
 
 class TestShape:
     @pytest.mark.parametrize("name", ["read", "readline", "readexactly", "readuntil"])
-    def test_signatures(self, loop, make, name):
-        stock = inspect.signature(getattr(asyncio.StreamReader(loop=loop), name))
-        assert inspect.signature(getattr(make(), name)) == stock
+    def test_look_like_coroutine_functions(self, loop, streams, make, name):
+        stock = inspect.signature(getattr(asyncio.StreamReader, name))
+        assert inspect.signature(getattr(streams.StreamReader, name)) == stock
+        for function in (getattr(streams.StreamReader, name), getattr(make(), name)):
+            assert inspect.iscoroutinefunction(function) or sys.version_info < (3, 12)
+            assert sys.version_info >= (3, 14) or asyncio.iscoroutinefunction(function)
 
     async def test_repr(self, loop, make, transport):
         reader = make(b"abc", eof=True, limit=5)

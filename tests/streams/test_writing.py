@@ -188,6 +188,14 @@ class TestForgotten:
 
 
 class TestShape:
+    @pytest.mark.parametrize("name", ["drain", "start_tls", "wait_closed"])
+    def test_look_like_coroutine_functions(self, streams, name):
+        stock = inspect.signature(getattr(asyncio.StreamWriter, name))
+        function = getattr(streams.StreamWriter, name)
+        assert inspect.signature(function) == stock
+        assert inspect.iscoroutinefunction(function) or sys.version_info < (3, 12)
+        assert sys.version_info >= (3, 14) or asyncio.iscoroutinefunction(function)
+
     @pytest.mark.parametrize(
         "name", ["write", "writelines", "drain", "get_extra_info", "start_tls", "wait_closed"]
     )

@@ -10,13 +10,14 @@ use super::protocol::ProtocolData;
 use super::state::ReaderData;
 use super::writer::{self, WriterData};
 use crate::future::operation::{self, Input, Machine, Operation, Progress};
+use crate::py::args::no_arguments;
 use crate::py::call;
 use crate::py::cell::Slot;
 use crate::py::errors::{Outcome, Raised};
+use crate::py::function;
 use crate::py::gc::Visitor;
 use crate::py::instance::{Ref, TypeSlot};
 use crate::py::object::Obj;
-use crate::py::slots::TypeBuilder;
 
 static DRAIN: TypeSlot = TypeSlot::new();
 static HELPER: TypeSlot = TypeSlot::new();
@@ -174,14 +175,18 @@ impl Helper {
     }
 }
 
-/// Adds `drain`.
-pub fn writer_methods(builder: TypeBuilder<WriterData>) -> TypeBuilder<WriterData> {
-    builder.method0(
-        c"drain",
-        c"drain($self)\n--\n\n\
-          Wait until the transport takes more; at once, if it does. To be awaited after write().\n\n\
-          Raises what ended the connection, or ConnectionResetError once it has ended.",
-        |this| {
+/// Adds `drain` to the class of writers.
+///
+/// # Errors
+/// `MemoryError`.
+pub fn add_to_writer(class: &Obj) -> Outcome<()> {
+    function::add_coroutine_method::<WriterData, _>(
+        class,
+        "drain(self)\n--\n\n\
+         Wait until the transport takes more; at once, if it does. To be awaited after write().\n\n\
+         Raises what ended the connection, or ConnectionResetError once it has ended.",
+        |this, args| {
+            no_arguments(this.py(), Drain::NAME, args)?;
             let drain = Drain {
                 writer: Slot::new(Some(this.clone())),
                 helper: Helper::default(),
@@ -192,12 +197,17 @@ pub fn writer_methods(builder: TypeBuilder<WriterData>) -> TypeBuilder<WriterDat
     )
 }
 
-/// Adds `_drain_helper`.
-pub fn flow_methods(builder: TypeBuilder<FlowData>) -> TypeBuilder<FlowData> {
-    builder.method0(
-        c"_drain_helper",
-        c"_drain_helper($self)\n--\n\nThe protocol's part of StreamWriter.drain().",
-        |this| {
+/// Adds `_drain_helper` to `FlowControlMixin`.
+///
+/// # Errors
+/// `MemoryError`.
+pub fn add_to_flow(class: &Obj) -> Outcome<()> {
+    function::add_coroutine_method::<FlowData, _>(
+        class,
+        "_drain_helper(self)\n--\n\n\
+         The protocol's part of StreamWriter.drain().",
+        |this, args| {
+            no_arguments(this.py(), Helper::NAME, args)?;
             let helper = Helper {
                 flow: Slot::new(Some(this.clone())),
                 waiter: Slot::default(),

@@ -257,7 +257,9 @@ pub fn build(py: Python<'_>) -> Outcome {
     .constructor(initialise)
     .weak_references(offset_of!(FlowData, weak))
     .instance_dict(offset_of!(FlowData, dict));
-    attributes(draining::flow_methods(methods(builder))).build(py)
+    let class = attributes(methods(builder)).build(py)?;
+    draining::add_to_flow(&class)?;
+    Ok(class)
 }
 
 fn methods(builder: TypeBuilder<FlowData>) -> TypeBuilder<FlowData> {

@@ -18,10 +18,11 @@ use super::state::{ReaderData, assertion_failed};
 use crate::future::future::{cannot_delete, loop_or_current};
 use crate::handle::handle;
 use crate::handle::schedule::Scheduler;
-use crate::py::args::{Args, Signature, exactly};
+use crate::py::args::{Args, Signature, exactly, no_arguments};
 use crate::py::bytes::bytes;
 use crate::py::call;
 use crate::py::errors::Outcome;
+use crate::py::function;
 use crate::py::imports;
 use crate::py::instance::{Payload, Ref};
 use crate::py::object::Obj;
@@ -150,12 +151,19 @@ fn read_until(this: &Ref<ReaderData>, args: Args<'_>) -> Outcome {
     awaiting::call::<awaiting::ReadUntil>(this, Wish::Until(separator))
 }
 
-fn read_line(this: &Ref<ReaderData>) -> Outcome {
+fn read_line(this: &Ref<ReaderData>, args: Args<'_>) -> Outcome {
     let py = this.py();
+    no_arguments(py, "StreamReader.readline", args)?;
     if replaces(this, intern!(py, "readuntil"))? {
         return overridden::read_line(this);
     }
     awaiting::call::<awaiting::ReadLine>(this, Wish::Line)
+}
+
+fn wait_for_data(this: &Ref<ReaderData>, args: Args<'_>) -> Outcome {
+    const NAME: &str = "StreamReader._wait_for_data";
+    let [function] = exactly(this.py(), NAME, ["func_name"], args)?;
+    awaiting::call::<awaiting::WaitForData>(this, Wish::Data(function.clone()))
 }
 
 fn next(this: &Ref<ReaderData>) -> Outcome {
@@ -203,39 +211,51 @@ pub fn build(py: Python<'_>) -> Outcome {
     .instance_dict(offset_of!(ReaderData, dict))
     .repr(repr)
     .asynchronous_iterator(next);
-    attributes(private_methods(feeding(reading(builder)))).build(py)
+    let class = attributes(private_methods(feeding(builder))).build(py)?;
+    add_coroutine_methods(&class)?;
+    Ok(class)
 }
 
-fn reading(builder: TypeBuilder<ReaderData>) -> TypeBuilder<ReaderData> {
+/// The methods that asyncio writes as `async def`.
+fn add_coroutine_methods(class: &Obj) -> Outcome<()> {
+    function::add_coroutine_method::<ReaderData, _>(
+        class,
+        "read(self, n=-1)\n--\n\n\
+         Read at most n bytes, as soon as there are any; without n, or with -1, all until the end.\n\n\
+         Gives b'' at the end.",
+        read,
+    )?;
+    function::add_coroutine_method::<ReaderData, _>(
+        class,
+        "readexactly(self, n)\n--\n\n\
+         Read n bytes. Raises IncompleteReadError, with what there is, when the end comes before.",
+        read_exactly,
+    )?;
+    function::add_coroutine_method::<ReaderData, _>(
+        class,
+        "readuntil(self, separator=b'\\n')\n--\n\n\
+         Read up to and with the separator (since Python 3.13, the first of a tuple of separators).\n\n\
+         Raises IncompleteReadError when the end comes before, and LimitOverrunError, taking nothing, when\n\
+         the limit does.",
+        read_until,
+    )?;
+    function::add_coroutine_method::<ReaderData, _>(
+        class,
+        "readline(self)\n--\n\n\
+         Read up to and with a newline; at the end, what is left.\n\n\
+         Raises ValueError for a line longer than the limit, which is dropped.",
+        read_line,
+    )?;
+    function::add_coroutine_method::<ReaderData, _>(
+        class,
+        "_wait_for_data(self, func_name)\n--\n\n\
+         Wait until bytes or the end have come.",
+        wait_for_data,
+    )
+}
+
+fn feeding(builder: TypeBuilder<ReaderData>) -> TypeBuilder<ReaderData> {
     builder
-        .method(
-            c"read",
-            c"read($self, n=-1)\n--\n\n\
-              Read at most n bytes, as soon as there are any; without n, or with -1, all until the end.\n\n\
-              Gives b'' at the end.",
-            read,
-        )
-        .method(
-            c"readexactly",
-            c"readexactly($self, n)\n--\n\n\
-              Read n bytes. Raises IncompleteReadError, with what there is, when the end comes before.",
-            read_exactly,
-        )
-        .method(
-            c"readuntil",
-            c"readuntil($self, separator=b'\\n')\n--\n\n\
-              Read up to and with the separator (since Python 3.13, the first of a tuple of separators).\n\n\
-              Raises IncompleteReadError when the end comes before, and LimitOverrunError, taking nothing, when the \
-              limit does.",
-            read_until,
-        )
-        .method0(
-            c"readline",
-            c"readline($self)\n--\n\n\
-              Read up to and with a newline; at the end, what is left. Raises ValueError for a line longer than the limit, \
-              which is dropped.",
-            read_line,
-        )
         .method0(
             c"at_eof",
             c"at_eof($self)\n--\n\nWhether everything was read and nothing more will come.",
@@ -244,10 +264,6 @@ fn reading(builder: TypeBuilder<ReaderData>) -> TypeBuilder<ReaderData> {
                 Ok(Obj::bool(this.py(), at_end))
             },
         )
-}
-
-fn feeding(builder: TypeBuilder<ReaderData>) -> TypeBuilder<ReaderData> {
-    builder
         .method(
             c"feed_data",
             c"feed_data($self, data)\n--\n\nBytes have come: append them, and wake the one who waits.",
@@ -306,15 +322,6 @@ fn private_methods(builder: TypeBuilder<ReaderData>) -> TypeBuilder<ReaderData> 
             |this| {
                 this.resume_if_drained()?;
                 Ok(Obj::none(this.py()))
-            },
-        )
-        .method(
-            c"_wait_for_data",
-            c"_wait_for_data($self, func_name)\n--\n\nWait until bytes or the end have come.",
-            |this, args| {
-                const NAME: &str = "StreamReader._wait_for_data";
-                let [function] = exactly(this.py(), NAME, ["func_name"], args)?;
-                awaiting::call::<awaiting::WaitForData>(this, Wish::Data(function.clone()))
             },
         )
         .when(PY_3_13, |builder| {

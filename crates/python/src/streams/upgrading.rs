@@ -6,30 +6,34 @@ use pyo3::types::{PyAnyMethods, PyDict, PyDictMethods, PyTuple};
 use super::protocol::ProtocolData;
 use super::writer::WriterData;
 use crate::future::coroutine::{self, Co, Kept, KeptRef};
-use crate::py::args::{Args, Signature};
+use crate::py::args::{Args, Signature, no_arguments};
 use crate::py::call;
 use crate::py::errors::Outcome;
+use crate::py::function;
 use crate::py::instance::Ref;
 use crate::py::object::Obj;
-use crate::py::slots::TypeBuilder;
 use crate::py::version::{PY_3_12, PY_3_13};
 
-/// Adds this file's methods.
-pub fn methods(builder: TypeBuilder<WriterData>) -> TypeBuilder<WriterData> {
-    let builder = builder.method0(
-        c"wait_closed",
-        c"wait_closed($self)\n--\n\nWait until the connection has ended; raises what ended it.",
+/// Adds this file's methods to the class of writers.
+///
+/// # Errors
+/// `MemoryError`.
+pub fn add_to_writer(class: &Obj) -> Outcome<()> {
+    function::add_coroutine_method::<WriterData, _>(
+        class,
+        "wait_closed(self)\n--\n\n\
+         Wait until the connection has ended; raises what ended it.",
         wait_closed,
-    );
+    )?;
     let doc = if PY_3_12 {
-        c"start_tls($self, sslcontext, *, server_hostname=None, ssl_handshake_timeout=None, \
-              ssl_shutdown_timeout=None)\n--\n\n\
-              Go on with TLS. Timeouts are in seconds; see loop.start_tls() for the arguments and what is raised."
+        "start_tls(self, sslcontext, *, server_hostname=None, ssl_handshake_timeout=None, \
+         ssl_shutdown_timeout=None)\n--\n\n\
+         Go on with TLS. Timeouts are in seconds; see loop.start_tls() for the arguments and what is raised."
     } else {
-        c"start_tls($self, sslcontext, *, server_hostname=None, ssl_handshake_timeout=None)\n--\n\n\
-              Go on with TLS. Timeouts are in seconds; see loop.start_tls() for the arguments and what is raised."
+        "start_tls(self, sslcontext, *, server_hostname=None, ssl_handshake_timeout=None)\n--\n\n\
+         Go on with TLS. Timeouts are in seconds; see loop.start_tls() for the arguments and what is raised."
     };
-    builder.method(c"start_tls", doc, start_tls)
+    function::add_coroutine_method::<WriterData, _>(class, doc, start_tls)
 }
 
 const START_TLS: &str = "StreamWriter.start_tls";
@@ -51,9 +55,11 @@ static WITHOUT_SHUTDOWN: Signature<3> = Signature::new(
     1,
 );
 
-fn wait_closed(this: &Ref<WriterData>) -> Outcome {
+fn wait_closed(this: &Ref<WriterData>, args: Args<'_>) -> Outcome {
+    const NAME: &str = "StreamWriter.wait_closed";
     let py = this.py();
-    coroutine::make(py, "StreamWriter.wait_closed", |co| {
+    no_arguments(py, NAME, args)?;
+    coroutine::make(py, NAME, |co| {
         let writer = co.keep_ref(this.clone());
         closing(co, writer)
     })

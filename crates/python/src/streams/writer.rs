@@ -270,8 +270,10 @@ pub fn build(py: Python<'_>) -> Outcome {
     .weak_references(offset_of!(WriterData, weak))
     .instance_dict(offset_of!(WriterData, dict))
     .repr(repr);
-    let builder = upgrading::methods(draining::writer_methods(methods(builder)));
-    attributes(builder).build(py)
+    let class = attributes(methods(builder)).build(py)?;
+    draining::add_to_writer(&class)?;
+    upgrading::add_to_writer(&class)?;
+    Ok(class)
 }
 
 fn methods(builder: TypeBuilder<WriterData>) -> TypeBuilder<WriterData> {
