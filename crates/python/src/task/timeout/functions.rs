@@ -104,7 +104,9 @@ impl Operation for Leaving {
 /// `MemoryError`.
 #[inline]
 pub fn aenter(this: &Ref<TimeoutData>) -> Outcome {
-    operation::make(this.py(), Entering(Slot::new(Some(this.clone()))))
+    let home = this.home();
+    let pool = home.as_ref().map(|home| &home.pools.timeouts_entering);
+    operation::make_in(this.py(), Entering(Slot::new(Some(this.clone()))), pool)
 }
 
 /// `Timeout.__aexit__(exc_type, exc_val, exc_tb)`
@@ -122,7 +124,9 @@ pub fn aexit(this: &Ref<TimeoutData>, args: Args<'_>) -> Outcome {
         class: Slot::new(given(class)),
         exception: Slot::new(given(exception)),
     };
-    operation::make(py, leaving)
+    let home = this.home();
+    let pool = home.as_ref().map(|home| &home.pools.timeouts_leaving);
+    operation::make_in(py, leaving, pool)
 }
 
 /// Adds the functions to the module.
