@@ -9,7 +9,10 @@ import weakref
 
 import pytest
 
-SINCE_3_12 = pytest.mark.skipif(sys.version_info < (3, 12), reason="since Python 3.12")
+REPORTING = pytest.mark.skipif(
+    "add_done_callback" not in asyncio.StreamReaderProtocol.connection_made.__code__.co_names,
+    reason="since a bugfix release of Python 3.11",
+)
 SINCE_3_14 = pytest.mark.skipif(sys.version_info < (3, 14), reason="since Python 3.14")
 
 
@@ -144,7 +147,7 @@ class TestCallback:
         assert running == [task]
         assert task.done()
 
-    @SINCE_3_12
+    @REPORTING
     async def test_that_fails_in_its_task_is_reported(self, loop, serve, transport, turns, reports):
         async def callback(reader, writer):
             raise Failed

@@ -160,7 +160,9 @@ class TestClosing:
         assert reports == []
 
 
-@pytest.mark.skipif(sys.version_info < (3, 12), reason="since Python 3.12")
+@pytest.mark.skipif(
+    not hasattr(asyncio.StreamWriter, "__del__"), reason="since a bugfix release of Python 3.11"
+)
 class TestForgotten:
     def make(self, loop, streams, transport):
         protocol = streams.FlowControlMixin(loop=loop)

@@ -13,7 +13,7 @@ use crate::py::errors::{Outcome, Raised};
 use crate::py::imports;
 use crate::py::instance::Ref;
 use crate::py::object::Obj;
-use crate::py::version::{PY_3_12, PY_3_13};
+use crate::py::version::PY_3_13;
 
 /// Calls `callback` for the connection that `transport` is.
 ///
@@ -51,7 +51,7 @@ fn run(this: &Ref<ProtocolData>, loop_: &Obj, transport: &Obj, result: &Obj) -> 
     }
     let task = call::method(loop_, intern!(py, "create_task"), [result])?;
     this.own.task.set(Some(task.clone()));
-    if !PY_3_12 {
+    if !Dialect::current(py).watches_callbacks {
         return Ok(());
     }
     let held = [loop_.clone(), transport.clone()];

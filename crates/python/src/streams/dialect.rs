@@ -8,6 +8,10 @@ use crate::py::imports;
 /// The differences.
 #[derive(Clone, Copy)]
 pub struct Dialect {
+    /// What `client_connected_cb` raises in its task is reported.
+    pub watches_callbacks: bool,
+    /// A `StreamWriter` that nobody holds and nobody has closed is closed with a warning.
+    pub closes_forgotten_writers: bool,
     /// `client_connected_cb` in a task that is cancelled closes the connection, and is no failure.
     pub forgives_cancelled_callbacks: bool,
     /// A plain `client_connected_cb` that raises is reported as a coroutine is.
@@ -25,6 +29,8 @@ impl Dialect {
 
     /// What is right where the code cannot be read.
     const NEWEST: Self = Self {
+        watches_callbacks: true,
+        closes_forgotten_writers: true,
         forgives_cancelled_callbacks: true,
         reports_failed_callbacks: true,
         replaces_the_readers_transport: true,
@@ -45,6 +51,8 @@ impl Dialect {
             }
         }
         Ok(Self {
+            watches_callbacks: names.contains("add_done_callback")?,
+            closes_forgotten_writers: streams.getattr("StreamWriter")?.hasattr("__del__")?,
             forgives_cancelled_callbacks,
             reports_failed_callbacks: names.contains("Exception")?,
             replaces_the_readers_transport: streams

@@ -5,6 +5,7 @@ use std::mem::offset_of;
 use pyo3::types::PyAnyMethods;
 use pyo3::{Python, intern};
 
+use super::dialect::Dialect;
 use super::flow_control::{object, set_object};
 use super::state::{ReaderData, assertion_failed_silently};
 use super::{draining, upgrading};
@@ -18,7 +19,6 @@ use crate::py::imports;
 use crate::py::instance::{Dict, Payload, Ref, TypeSlot, WeakList};
 use crate::py::object::Obj;
 use crate::py::slots::TypeBuilder;
-use crate::py::version::PY_3_12;
 use crate::transport::endpoint::Endpoint;
 use crate::transport::state::StreamTransport;
 use crate::transport::write;
@@ -71,24 +71,20 @@ impl Payload for WriterData {
         let Some(transport) = self.transport.get() else {
             return false;
         };
-        PY_3_12
-            && match transport.downcast_exact::<StreamTransport>() {
-                Some(transport) => !transport.is_closing(),
-                None => true,
-            }
+        match transport.downcast_exact::<StreamTransport>() {
+            Some(transport) => !transport.is_closing(),
+            None => true,
+        }
     }
 
     fn finalize(this: &Ref<Self>) {
-        if !PY_3_12 {
-            return;
-        }
         if let Err(raised) = abandoned(this) {
             raised.unraisable(this.py(), Some(this.as_obj()));
         }
     }
 }
 
-/// `__del__`, since 3.12: the user dropped the writer without closing it.
+/// `__del__`, where asyncio has one: the user dropped the writer without closing it.
 fn abandoned(this: &Ref<WriterData>) -> Outcome<()> {
     let py = this.py();
     if is_closing(this)?.bind().is_truthy()? {
@@ -266,7 +262,10 @@ pub fn build(py: Python<'_>) -> Outcome {
     )
     .subclassable()
     .constructor(initialise)
-    .when(PY_3_12, TypeBuilder::finalizer)
+    .when(
+        Dialect::current(py).closes_forgotten_writers,
+        TypeBuilder::finalizer,
+    )
     .weak_references(offset_of!(WriterData, weak))
     .instance_dict(offset_of!(WriterData, dict))
     .repr(repr);
