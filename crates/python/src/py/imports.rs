@@ -148,6 +148,24 @@ imports! {
     base_exception_group = "builtins" "BaseExceptionGroup";
     /// `ExceptionGroup`
     exception_group = "builtins" "ExceptionGroup";
+    /// `asyncio.QueueEmpty`
+    queue_empty = "asyncio.queues" "QueueEmpty";
+    /// `asyncio.QueueFull`
+    queue_full = "asyncio.queues" "QueueFull";
+    /// the module `asyncio.queues`
+    queues = "asyncio.queues";
+    /// `collections.deque.append`
+    deque_append = "collections" "deque" "append";
+    /// `collections.deque.popleft`
+    deque_popleft = "collections" "deque" "popleft";
+    /// `asyncio._get_running_loop`, which answers None where no loop runs
+    running_loop_or_none = "asyncio.events" "_get_running_loop";
+    /// `heapq.heappush`
+    heappush = "heapq" "heappush";
+    /// `heapq.heappop`
+    heappop = "heapq" "heappop";
+    /// `list`
+    list = "builtins" "list";
     /// `types.GenericAlias`
     generic_alias = "types" "GenericAlias";
     /// the class of generators

@@ -166,6 +166,13 @@ impl<T: Payload> TypeBuilder<T> {
         self
     }
 
+    /// `str(self)`, where it is not `repr(self)`.
+    pub fn string<F: Fn(&Ref<T>) -> Outcome + Copy + 'static>(mut self, f: F) -> Self {
+        let _ = f;
+        self.slot(ffi::Py_tp_str, unary::<T, F> as *mut c_void);
+        self
+    }
+
     /// `iter(self)`, and with it `yield from self`.
     pub fn iter<F: Fn(&Ref<T>) -> Outcome + Copy + 'static>(mut self, f: F) -> Self {
         let _ = f;
@@ -221,6 +228,8 @@ impl<T: Payload> TypeBuilder<T> {
 
     /// In the body of a class, an instance becomes a method.
     pub fn binds_as_method(mut self) -> Self {
+        // Lets the interpreter call a method without making a bound one.
+        self.flags |= ffi::Py_TPFLAGS_METHOD_DESCRIPTOR;
         self.slot(ffi::Py_tp_descr_get, bind_method as *mut c_void);
         self
     }

@@ -1,6 +1,5 @@
 //! `LoopBound`: a primitive belongs to the loop that it first waits on. Follows `mixins._LoopBoundMixin`.
 
-use pyo3::intern;
 use pyo3::types::PyAnyMethods;
 
 use crate::future::future;
@@ -23,7 +22,7 @@ impl LoopBound {
     #[inline]
     pub fn running(&self, this: &Obj) -> Outcome {
         let py = this.py();
-        let running = call::method(imports::events(py), intern!(py, "_get_running_loop"), [])?;
+        let running = call::call0(imports::running_loop_or_none(py))?;
         if !self.0.is_some() && !running.is_none() {
             self.0.set(Some(running.clone()));
         }

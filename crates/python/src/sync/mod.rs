@@ -1,4 +1,5 @@
-//! The primitives of `asyncio.locks`: `Lock`, `Event`, `Condition`, `Semaphore`, `BoundedSemaphore`, `Barrier`.
+//! The primitives of `asyncio.locks` and `asyncio.queues`: `Lock`, `Event`, `Condition`, `Semaphore`, `BoundedSemaphore`,
+//! `Barrier`, `Queue`, `LifoQueue`, `PriorityQueue`.
 //!
 //! Each follows the Python class of the running version to the turn: who is woken when, what a cancellation undoes. They
 //! work on any loop: `loop_bound.rs` finds it and makes the futures, `waiters.rs` is the queue of those. An await is an
@@ -14,6 +15,7 @@ pub mod event;
 pub mod lock;
 pub mod loop_bound;
 pub mod object;
+pub mod queue;
 pub mod semaphore;
 pub mod waiters;
 
@@ -38,5 +40,5 @@ pub fn add_to(module: &Bound<'_, PyModule>) -> Outcome<()> {
     for (name, class) in types {
         module.add(name, class.bind())?;
     }
-    Ok(())
+    queue::queue::add_to(module)
 }

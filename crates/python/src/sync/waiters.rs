@@ -59,6 +59,18 @@ impl Waiters {
         Ok(())
     }
 
+    /// Takes a future out, if it is there.
+    ///
+    /// # Errors
+    /// What the shared deque raises.
+    #[inline]
+    pub fn discard(&self, future: &Obj) -> Outcome<()> {
+        match self.shared.get() {
+            Some(shared) if !shared.bind().contains(future.bind())? => Ok(()),
+            _ => self.remove(future),
+        }
+    }
+
     /// How many there are.
     ///
     /// # Errors
@@ -146,6 +158,46 @@ impl Waiters {
     #[inline]
     pub fn next_pending(&self) -> Outcome<Option<Obj>> {
         self.find(|waiter| Ok(!any::is_done(waiter)?))
+    }
+
+    /// Takes the oldest out.
+    ///
+    /// # Errors
+    /// What the shared deque raises.
+    #[inline]
+    pub fn pop(&self) -> Outcome<Option<Obj>> {
+        let Some(shared) = self.shared.get() else {
+            return Ok(self.own.borrow_mut().pop_front());
+        };
+        if shared.bind().is_empty()? {
+            return Ok(None);
+        }
+        call::method(&shared, intern!(shared.py(), "popleft"), []).map(Some)
+    }
+
+    /// Takes futures out up to the first that is not done, and fulfils that one.
+    ///
+    /// # Errors
+    /// What a foreign future or the shared deque raises.
+    #[inline]
+    pub fn wake_next(&self, py: Python<'_>) -> Outcome<()> {
+        while let Some(future) = self.pop()? {
+            if !any::is_done(&future)? {
+                return any::set_result(&future, &Obj::none(py));
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes all futures out, and fulfils those that are not done.
+    ///
+    /// # Errors
+    /// As `wake_next`.
+    pub fn wake_all(&self, py: Python<'_>) -> Outcome<()> {
+        while self.len()? > 0 {
+            self.wake_next(py)?;
+        }
+        Ok(())
     }
 
     /// `_waiters` where asyncio always has a deque.
