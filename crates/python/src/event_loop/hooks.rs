@@ -6,6 +6,7 @@ use pyo3::{Python, intern};
 
 use super::core::EventLoopData;
 use super::wakeup_fd;
+use crate::future::lifecycle;
 use crate::future::state::FutureData;
 use crate::handle::schedule::Phase;
 use crate::py::call;
@@ -122,7 +123,7 @@ pub fn set_origin_tracking(this: &Ref<EventLoopData>, enabled: bool) -> Outcome<
         }
         (false, None) => {}
     }
-    Ok(())
+    lifecycle::look_for_origin_tracking(py)
 }
 
 /// `ensure_future(future, loop=self)`, and whether it made a task.

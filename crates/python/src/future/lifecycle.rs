@@ -3,6 +3,8 @@
 //!
 //! `Coroutine` (an `async` block) and `Operation` (a state machine) bring the one function that differs, `resume`.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use pyo3::types::{PyAnyMethods, PyList, PyListMethods};
 use pyo3::{Python, intern};
 
@@ -172,14 +174,41 @@ pub fn throw_into(iterator: &Obj, exception: &Obj) -> Outcome<Sent> {
     coroutine::throw(iterator, exception)
 }
 
+/// Whether origins of coroutines have ever been asked for: asking the interpreter costs as much as half an operation that
+/// ends at once. A loop of ours looks when it begins to run and when its debug mode changes.
+static ORIGINS_WANTED: AtomicBool = AtomicBool::new(false);
+
+/// Looks whether the interpreter is to track origins (`sys.set_coroutine_origin_tracking_depth`).
+///
+/// # Errors
+/// What asking raises.
+pub fn look_for_origin_tracking(py: Python<'_>) -> Outcome<()> {
+    if tracking_depth(py)? > 0 {
+        ORIGINS_WANTED.store(true, Ordering::Relaxed);
+    }
+    Ok(())
+}
+
+fn tracking_depth(py: Python<'_>) -> Outcome<usize> {
+    let depth = call::call0(imports::coroutine_origin_tracking_depth(py))?;
+    Ok(depth.bind().extract()?)
+}
+
 /// Where the coroutine is made, as debug mode wants to know: a tuple of `(filename, lineno, function)`.
 ///
 /// # Errors
 /// `MemoryError`.
 #[inline]
 pub fn origin(py: Python<'_>) -> Outcome<Option<Obj>> {
-    let depth = call::call0(imports::coroutine_origin_tracking_depth(py))?;
-    let depth: usize = depth.bind().extract()?;
+    if !ORIGINS_WANTED.load(Ordering::Relaxed) {
+        return Ok(None);
+    }
+    current_origin(py)
+}
+
+#[cold]
+fn current_origin(py: Python<'_>) -> Outcome<Option<Obj>> {
+    let depth = tracking_depth(py)?;
     if depth == 0 {
         return Ok(None);
     }
