@@ -37,6 +37,19 @@ def program(seed: int, number: int) -> Program:
     return [grammar.block(DEPTH) for _ in range(grammar.random.randint(2, 5))]
 
 
+def has_group_of_several(blocks: Program) -> bool:
+    """Whether there is a group of two tasks or more anywhere in the program."""
+    for block in blocks:
+        for operation, *arguments in block:
+            if operation == "group" and len(arguments[0]) > 1:
+                return True
+            for argument in arguments:
+                inner = [argument] if _is_block(argument) else argument
+                if isinstance(inner, list) and has_group_of_several(inner):
+                    return True
+    return False
+
+
 def smaller(blocks: Program) -> Iterator[Program]:
     """All programs that are this one less a task, a step, or what is around a block."""
     for index in range(len(blocks)):

@@ -51,7 +51,7 @@ class UnfairNames:
 
 
 def test_a_difference_is_found_and_shrunk_to_what_shows_it():
-    unfair = compare.Contender("unfair", UnfairNames(), asyncio.new_event_loop)
+    unfair = compare.Contender("unfair", UnfairNames(), asyncio.new_event_loop, asyncio.Task)
     found = next(
         difference
         for number in range(100)
