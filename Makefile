@@ -15,6 +15,9 @@ PYTHONS ?= $(PYTHON)
 PROFILE ?= fast
 # How many test modules the recipes of other people's suites run at a time.
 JOBS ?= 2
+# What CPython's tests are pointed at: our `loop`, or our `namespace` in place of all of asyncio.
+MODE ?= loop
+conformance_mode = $(if $(filter namespace,$(MODE)),--namespace,$(if $(filter loop,$(MODE)),,$(error MODE is loop or namespace, not $(MODE))))
 # Passed on to the program a recipe runs: make test ARGS="-k sleep -x"
 ARGS ?=
 
@@ -81,10 +84,10 @@ format: ## rewrite Rust and Python in the project's format
 	"$$python" -m ruff format --quiet .
 
 .PHONY: conformance conformance-one
-conformance: ## run CPython's own asyncio tests on our loop, for each of PYTHONS
+conformance: ## run CPython's own asyncio tests on our loop, for each of PYTHONS (MODE=namespace: as asyncio)
 	$(call each,conformance-one)
 conformance-one:
-	@python=$(call environment,$(PROFILE),); "$$python" tests/cpython/run.py --jobs $(JOBS) $(ARGS)
+	@python=$(call environment,$(PROFILE),); "$$python" tests/cpython/run.py --jobs $(JOBS) $(conformance_mode) $(ARGS)
 
 .PHONY: uvloop-suite uvloop-suite-one
 uvloop-suite: ## run uvloop's own tests on our loop, for each of PYTHONS

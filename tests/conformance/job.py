@@ -17,8 +17,8 @@ class Job:
     """One test module and what to point it at.
 
     The module is one of `package`. Where that is not installed, `folder` is what it was
-    unpacked into. A worker that nobody watches any more ends itself when a test takes
-    `backstop_s`.
+    unpacked into. With `namespace`, `asyncio` is asyncioxide to the tests. A worker that nobody
+    watches any more ends itself when a test takes `backstop_s`.
     """
 
     module: str
@@ -26,6 +26,7 @@ class Job:
     folder: str | None = None
     loop: str = STOCK
     poll_every_turn: bool = False
+    namespace: bool = False
     task: str | None = None
     future: str | None = None
     match: tuple[str, ...] = ()

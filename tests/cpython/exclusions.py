@@ -289,3 +289,13 @@ _UNIX_EVENTS: list[Rule] = [
 ]
 
 TESTS: list[Rule] = [*_BASE_EVENTS, *_EVENTS, *_TASKS, *_STREAMS, *_SUBPROCESS, *_UNIX_EVENTS]
+
+# What is left out with --namespace alone.
+NAMESPACE: list[Rule] = []
+
+
+def tests_left_out(*, namespace: bool) -> list[Rule]:
+    """The rules of a run. In asyncioxide's namespace nothing is C code's alone."""
+    if not namespace:
+        return TESTS
+    return [*NAMESPACE, *(rule for rule in TESTS if rule.kind != C_ONLY)]

@@ -1,12 +1,33 @@
 """The tests of CPython that cannot pass on asyncioxide yet, each with the missing part.
 
 The list is strict: a test on it that passes is reported as a failure, and so is one that
-crashes, or that hangs without being marked. It is empty, and stays so: an entry is for a
-part that is being built.
+crashes, or that hangs without being marked. That of the loop is empty, and stays so: an entry is
+for a part that is being built.
 """
 
 from __future__ import annotations
 
-from conformance.rules import Rule
+from conformance.rules import Rule, needs
 
 TESTS: list[Rule] = []
+
+# With --namespace.
+NAMESPACE: list[Rule] = [
+    *needs(
+        "a Handle for other loops than ours, such as a mock",
+        "test_events",
+        """
+        HandleTests.test_callback_with_exception
+        HandleTests.test_handle
+        HandleTests.test_handle_repr
+        HandleTests.test_handle_repr_debug
+        HandleTests.test_handle_weakref
+        TimerTests.test_hash
+        TimerTests.test_timer
+        TimerTests.test_timer_comparison
+        TimerTests.test_timer_repr
+        TimerTests.test_timer_repr_debug
+        TimerTests.test_when
+        """,
+    ),
+]

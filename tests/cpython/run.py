@@ -28,6 +28,7 @@ examples:
   run.py                                        everything, against asyncioxide
   run.py --module tasks --module futures        two modules
   run.py --module streams --match '*.test_read*'
+  run.py --namespace                            asyncio is asyncioxide in the tests
   run.py --loop stock                           the runner's own check: all must pass
   run.py --loop stock --task asyncio.tasks:_PyTask --future asyncio.futures:_PyFuture
   run.py --list --module events                 what would run, and what not and why
@@ -36,12 +37,13 @@ examples:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(arguments)
-    ours = options.loop == OURS
+    ours = options.loop == OURS and not options.namespace
     return session.main(
         options,
-        lambda: suite(options.package),
+        lambda: suite(options.package, namespace=options.namespace),
         task=_class_option(options.task, f"{OURS}:Task" if ours else None),
         future=_class_option(options.future, f"{OURS}:Future" if ours else None),
+        namespace=options.namespace,
     )
 
 
@@ -55,6 +57,11 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     session.add_options(parser)
     group = parser.add_argument_group("of this suite")
     group.add_argument(
+        "--namespace",
+        action="store_true",
+        help="let asyncio and its modules mean asyncioxide's in the tests; adds no test classes",
+    )
+    group.add_argument(
         "--task",
         metavar="MODULE:NAME",
         help="the Task for the added Oxide* test classes; 'none' adds none "
@@ -67,22 +74,25 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         metavar="NAME",
         help=f"the package that holds the test modules (default {SUITE})",
     )
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if options.namespace and (options.loop != OURS or options.poll_every_turn):
+        parser.error("the loops of --namespace are those that asyncioxide makes by default")
+    return options
 
 
-def suite(package: str) -> Suite:
+def suite(package: str, *, namespace: bool = False) -> Suite:
     locations = session.spec_of(package).submodule_search_locations
     if not locations:
         raise LookupError(f"{package} is not a package")
     version = ".".join(map(str, sys.version_info[:3]))
     return Suite(
-        title=f"CPython {version} {package}",
+        title=f"CPython {version} {package}" + (", asyncio is asyncioxide" if namespace else ""),
         package=package,
         folder=Path(next(iter(locations))),
         worker=WORKER,
         modules_left_out=exclusions.MODULES,
-        tests_left_out=exclusions.TESTS,
-        expected_failures=expected_failures.TESTS,
+        tests_left_out=exclusions.tests_left_out(namespace=namespace),
+        expected_failures=expected_failures.NAMESPACE if namespace else expected_failures.TESTS,
         checks_rules=package == SUITE,
     )
 

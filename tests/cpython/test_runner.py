@@ -276,7 +276,13 @@ def test_a_rule_that_names_no_test_is_stale() -> None:
 
 
 def test_every_rule_has_a_reason_and_is_written_once() -> None:
-    for rules in (exclusions.MODULES, exclusions.TESTS, expected_failures.TESTS):
+    for rules in (
+        exclusions.MODULES,
+        exclusions.tests_left_out(namespace=False),
+        exclusions.tests_left_out(namespace=True),
+        expected_failures.TESTS,
+        expected_failures.NAMESPACE,
+    ):
         assert all(rule.kind and rule.reason for rule in rules)
         assert len({(rule.module, rule.test) for rule in rules}) == len(rules)
 
@@ -359,6 +365,46 @@ def test_ending_the_runner_ends_its_workers(tmp_path: Path, add_module: AddModul
 
 def _timer(when: float) -> asyncio.TimerHandle:
     return asyncio.TimerHandle(when, lambda: None, (), mock.Mock())
+
+
+def test_asyncio_means_asyncioxide_in_the_namespace(run_module: RunModule) -> None:
+    source = """
+        import asyncio, asyncio.locks
+        from asyncio import base_events, queues
+        from unittest import mock
+        import asyncioxide
+
+        class Case(unittest.IsolatedAsyncioTestCase):
+            async def test_names(self):
+                self.assertIs(asyncio, asyncioxide)
+                self.assertIs(asyncio.locks, asyncioxide.locks)
+                self.assertIs(queues, asyncioxide.queues)
+                self.assertIs(mock.asyncio, asyncioxide)
+
+            async def test_loop(self):
+                self.assertIsInstance(asyncio.get_running_loop(), asyncioxide.EventLoop)
+                self.assertIsInstance(asyncio.current_task(), asyncioxide.Task)
+
+            def test_patch(self):
+                code = base_events.BaseEventLoop.getaddrinfo.__globals__
+                original = code["socket"]
+                with mock.patch("asyncio.base_events.socket") as socket:
+                    self.assertIs(base_events.socket, socket)
+                    self.assertIs(code["socket"], socket)
+                self.assertIs(base_events.socket, original)
+                self.assertIs(code["socket"], original)
+
+            def test_patch_of_ours(self):
+                lock = asyncio.Lock
+                with mock.patch("asyncio.locks.Lock"):
+                    self.assertIs(asyncio.Lock, lock)
+                self.assertIs(asyncio.locks.Lock, lock)
+    """
+    loop = {"loop": "asyncioxide"}
+    passed = run_module(source, namespace=True, **loop)
+    assert set(_statuses(passed).values()) == {Status.PASSED}
+    assert len(passed.outcomes) == 4
+    assert _statuses(run_module(source, **loop))["test_names"] is Status.FAILED
 
 
 def test_the_virtual_clock_follows_the_script() -> None:
