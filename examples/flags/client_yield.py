@@ -1,17 +1,16 @@
 """The flag downloader with ``yield from``: all requests at once, over asyncio's streams.
 
-The chain of a picture is ``download_one`` > ``get_flag`` > the stream. ``types.coroutine`` marks
-each generator as awaitable; ``ensure_future`` makes a task of it. The little HTTP it needs is here.
+The chain of a picture is ``download_one`` > ``get_flag`` > the stream. The little HTTP it needs is
+here. asyncio took such coroutines up to Python 3.10; ``asyncioxide.legacy`` does, on any loop.
 """
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Generator
-from types import coroutine
 from typing import Any
 
+import asyncioxide.legacy as asyncio
 import codes
 import loops
 import orders
@@ -25,7 +24,7 @@ class BadAnswer(Exception):
     """The server answered something that is not HTTP."""
 
 
-@coroutine
+@asyncio.coroutine
 def read_response(reader: asyncio.StreamReader) -> Generator[Any, None, tuple[int, bytes]]:
     """Read an answer whose length is given: the status and the body."""
     head = yield from reader.readuntil(b"\r\n\r\n")
@@ -39,7 +38,7 @@ def read_response(reader: asyncio.StreamReader) -> Generator[Any, None, tuple[in
     return int(status), body
 
 
-@coroutine
+@asyncio.coroutine
 def get_flag(host: str, port: int, code: str) -> Generator[Any, None, tuple[int, bytes]]:
     """Ask for one picture over a connection of its own: the status and what came."""
     reader, writer = yield from asyncio.open_connection(host, port)
@@ -56,7 +55,7 @@ def get_flag(host: str, port: int, code: str) -> Generator[Any, None, tuple[int,
         writer.close()
 
 
-@coroutine
+@asyncio.coroutine
 def download_one(order: Orders, tally: Tally, code: str) -> Generator[Any, None, None]:
     """Ask for one picture and count it."""
     try:
@@ -67,11 +66,11 @@ def download_one(order: Orders, tally: Tally, code: str) -> Generator[Any, None,
         tally.record(code, status, body)
 
 
-@coroutine
+@asyncio.coroutine
 def download_many(order: Orders, tally: Tally, deadline: float) -> Generator[Any, None, None]:
     """Ask for all of them at once; what has not come at the deadline is cancelled."""
-    tasks = [asyncio.ensure_future(download_one(order, tally, code)) for code in codes.shuffled()]
-    done, late = yield from asyncio.wait(tasks, timeout=max(0, deadline - time.monotonic()))
+    downloads = [download_one(order, tally, code) for code in codes.shuffled()]
+    done, late = yield from asyncio.wait(downloads, timeout=max(0, deadline - time.monotonic()))
     for task in late:
         task.cancel()
     if late:
@@ -84,9 +83,18 @@ def main() -> None:
     """Run the ``yield from`` client on the chosen loop."""
     order, tally = orders.read("yield", "Download the pictures with yield from.", on_a_loop=True)
     loops.allow_open_files()
-    with asyncio.Runner(loop_factory=loops.loop_factory(order.loop)) as runner:
-        run = runner.get_loop().run_until_complete
+    asyncio.set_event_loop(loops.loop_factory(order.loop)())
+    loop = asyncio.get_event_loop()
+    try:
+        run = loop.run_until_complete
         orders.carry_out(order, tally, lambda deadline: run(download_many(order, tally, deadline)))
+    finally:
+        left = asyncio.Task.all_tasks(loop)
+        for task in left:  # after Ctrl-C
+            task.cancel()
+        if left:
+            loop.run_until_complete(asyncio.wait(left))
+        loop.close()
 
 
 if __name__ == "__main__":

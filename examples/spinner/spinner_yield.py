@@ -1,22 +1,20 @@
 """The spinner with generator-based coroutines: ``yield from`` where ``await`` stands today.
 
-``types.coroutine`` marks a generator as awaitable. Since Python 3.12 only ``ensure_future``, and
-what calls it, still makes a task of one, so this version uses it, as programs did before ``await``
-existed. The task's repr then names the wrapper, ``_wrap_awaitable()``, and not ``spin()``.
+asyncio took these up to Python 3.10; ``asyncioxide.legacy`` does, on any loop. But for the options
+this is the program as it was before there was ``await``.
 """
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 from collections.abc import Generator
-from types import coroutine
 from typing import Any
 
+import asyncioxide.legacy as asyncio
 import options
 
 
-@coroutine
+@asyncio.coroutine
 def spin(message: str) -> Generator[Any, None, None]:
     """Turn in front of ``message`` until cancelled, then clear the line."""
     for bar in itertools.cycle("|/-\\"):
@@ -29,14 +27,14 @@ def spin(message: str) -> Generator[Any, None, None]:
     print(f"\r{' ' * len(status)}\r", end="", flush=True)
 
 
-@coroutine
+@asyncio.coroutine
 def slow_function(seconds: float) -> Generator[Any, None, int]:
     """Stand for a long wait: ``yield from`` gives way to the loop meanwhile."""
     yield from asyncio.sleep(seconds)
     return 42
 
 
-@coroutine
+@asyncio.coroutine
 def supervisor(seconds: float) -> Generator[Any, None, int]:
     """Start the spinner, wait for the answer, cancel the spinner."""
     spinner = asyncio.ensure_future(spin("thinking!"))
@@ -51,9 +49,15 @@ def supervisor(seconds: float) -> Generator[Any, None, int]:
 def main() -> None:
     """Run the ``yield from`` version on the chosen loop."""
     arguments = options.parse("A spinner in an asyncio task, with yield from.")
-    factory = options.loop_factory(arguments.loop)
-    with asyncio.Runner(loop_factory=factory) as runner:
-        print("Answer:", runner.get_loop().run_until_complete(supervisor(arguments.seconds)))
+    asyncio.set_event_loop(options.loop_factory(arguments.loop)())
+    loop = asyncio.get_event_loop()
+    task = asyncio.ensure_future(supervisor(arguments.seconds))
+    try:
+        print("Answer:", loop.run_until_complete(task))
+    finally:
+        if task.cancel():  # after Ctrl-C
+            loop.run_until_complete(asyncio.wait([task]))
+        loop.close()
 
 
 if __name__ == "__main__":

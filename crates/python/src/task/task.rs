@@ -168,10 +168,24 @@ impl Ref<TaskData> {
         self.base.send_report(report)
     }
 
+    /// Whether `coro` is a generator and the task of a class that takes generators: a Python subclass says so by
+    /// `_drives_generators = True`, as that of `asyncioxide.legacy` does. asyncio's tasks took them up to 3.11.
+    fn drives_generator(&self, coro: &Obj) -> Outcome<bool> {
+        let py = self.py();
+        if self.is_exact() || !coro.type_is(imports::generator_type(py)) {
+            return Ok(false);
+        }
+        let class = Obj::from(self.as_obj().bind().get_type());
+        match call::optional_attr(&class, intern!(py, "_drives_generators"))? {
+            Some(says) => Ok(says.bind().is_truthy()?),
+            None => Ok(false),
+        }
+    }
+
     /// Gives the task its coroutine, context and name; schedules nothing.
     fn fill(&self, coro: &Obj, name: Option<&Obj>, context: Option<&Obj>) -> Outcome<()> {
         let py = self.py();
-        if !is_coroutine(coro)? {
+        if !is_coroutine(coro)? && !self.drives_generator(coro)? {
             self.own.log_destroy_pending.set(false);
             let text = format!("a coroutine was expected, got {}", coro.bind().repr()?);
             return Err(Raised::type_error(py, text));
