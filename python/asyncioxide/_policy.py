@@ -86,6 +86,10 @@ def set_event_loop_policy(policy: _Policy | None) -> None:
     """
     if sys.version_info >= (3, 14):
         _warn_of("asyncio.set_event_loop_policy", remove=(3, 16))
+    _set_event_loop_policy(policy)
+
+
+def _set_event_loop_policy(policy: _Policy | None) -> None:
     # Whoever puts back what `get_event_loop_policy` gave puts asyncio's own back.
     if policy is not None and policy is _Choice.view:
         policy = _Choice.default
