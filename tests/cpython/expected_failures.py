@@ -30,4 +30,16 @@ NAMESPACE: list[Rule] = [
         TimerTests.test_when
         """,
     ),
+    *needs(
+        "tasks of a loop that runs while asyncio.events has its pure-Python running loop",
+        "test_events",
+        """
+        TestPyGetEventLoop.test_get_event_loop_new_process
+        TestPyGetEventLoop.test_get_event_loop_returns_running_loop
+        TestPyGetEventLoop.test_get_event_loop_returns_running_loop2
+        TestPyGetEventLoop.test_get_running_loop_already_running
+        """,
+        since=(3, 14),
+        hangs=True,
+    ),
 ]

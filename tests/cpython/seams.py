@@ -49,10 +49,13 @@ def install_in(name: str, module: types.ModuleType, target: Target) -> None:
 
 
 def _default_policy(target: Target) -> None:
-    """new_event_loop(), run(), Runner, IsolatedAsyncioTestCase, DefaultEventLoopPolicy."""
+    """new_event_loop(), run(), Runner, IsolatedAsyncioTestCase, DefaultEventLoopPolicy.
+
+    The policy of asyncioxide's namespace makes the loops under test already.
+    """
     for name in ("_UnixDefaultEventLoopPolicy", "_DefaultEventLoopPolicy"):
         policy = getattr(asyncio.unix_events, name, None)
-        if policy is not None:
+        if policy is not None and policy._loop_factory is not target.loop_class:
             policy._loop_factory = staticmethod(target.new_loop)
 
 
