@@ -1,4 +1,4 @@
-"""Queue, LifoQueue, PriorityQueue: stdlib's and the native ones, held to the same rules on each loop."""
+"""The three queues: stdlib's and the native ones, held to the same rules on each loop."""
 
 from __future__ import annotations
 
