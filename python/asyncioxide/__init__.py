@@ -44,6 +44,7 @@ from . import (
     unix_events,
 )
 from ._asyncioxide import __version__
+from ._install import install, installed, uninstall
 from ._loop import EventLoop
 from ._policy import EventLoopPolicy
 from .base_events import *
@@ -84,4 +85,7 @@ __all__ = (
     "EventLoop",
     "EventLoopPolicy",
     "__version__",
+    "install",
+    "installed",
+    "uninstall",
 )
