@@ -101,7 +101,7 @@ differential: ## compare random programs with stock asyncio's, turn by turn, for
 	$(call each,differential-one)
 differential-one:
 	@python=$(call environment,$(PROFILE),test); \
-	"$$python" tests/differential/run.py --jobs $(JOBS) $(ARGS)
+	"$$python" tests/differential/differential.py --jobs $(JOBS) $(ARGS)
 
 .PHONY: bench bench-one
 bench: ## compare with asyncio and the other loops, in a release build, for each of PYTHONS

@@ -1,4 +1,4 @@
-"""The modules of this folder import each other by their plain names, as run.py sees them."""
+"""The modules here import each other by their plain names, as differential.py sees them."""
 
 import sys
 from pathlib import Path

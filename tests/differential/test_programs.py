@@ -1,6 +1,6 @@
 """Random programs over the primitives leave the trace that they leave on stock asyncio.
 
-The first programs of `run.py`, which has many more, and the tests of its own parts.
+The first programs of `differential.py`, which has many more, and the tests of its own parts.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import asyncio
 import compare
 import grammar
 import pytest
-from run import main
+from differential import main
 
 SEED = 1
 BATCH = 100

@@ -54,7 +54,8 @@ def public(module: ModuleType) -> set[str]:
 
 
 def test_the_package_has_every_public_name():
-    assert public(asyncioxide) == public(asyncio) | OURS
+    # Not asyncio's, and there only once somebody has imported it.
+    assert public(asyncioxide) - {"legacy"} == public(asyncio) | OURS
 
 
 def test_the_package_exports_what_asyncio_exports():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 
 import pytest
 from harness.outcome import outcome, shown
@@ -11,6 +12,8 @@ from harness.protocols import Recorder
 SMALL = 4096
 # More than any kernel buffers between two small-buffered sockets, and than the marks.
 MUCH = 4_000_000
+# More than a send buffer grows to.
+VERY_MUCH = 16_000_000
 
 
 class TestMarks:
@@ -216,7 +219,7 @@ def counts_when(go_on):
     async def handle(reader, writer):
         await go_on.wait()
         count = 0
-        while count < MUCH:
+        while count < VERY_MUCH:
             count += len(await reader.read(1 << 20))
         writer.write(str(count).encode())
         writer.close()
@@ -229,15 +232,18 @@ class TestStreams:
     @pytest.mark.parametrize("tasks", [1, 5])
     async def test_drain_waits_for_the_peer(self, loop, tasks):
         go_on = asyncio.Event()
-        server = await asyncio.start_server(counts_when(go_on), "127.0.0.1", 0)
-        reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
-        writer.write(b"x" * MUCH)
+        listening = socket.create_server(("127.0.0.1", 0))
+        # Or the kernel may take all of it for a peer that does not read.
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
+        server = await asyncio.start_server(counts_when(go_on), sock=listening)
+        reader, writer = await asyncio.open_connection(*listening.getsockname())
+        writer.write(b"x" * VERY_MUCH)
         draining = [loop.create_task(writer.drain()) for _ in range(tasks)]
         await asyncio.sleep(0)
         assert not any(task.done() for task in draining)
         go_on.set()
         await asyncio.gather(*draining)
-        assert await reader.read() == str(MUCH).encode()
+        assert await reader.read() == str(VERY_MUCH).encode()
         writer.close()
         await writer.wait_closed()
         server.close()
