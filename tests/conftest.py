@@ -10,6 +10,7 @@ import asyncio
 import gc
 import inspect
 import logging
+import os
 import signal
 from collections.abc import Iterator
 from typing import Any
@@ -84,6 +85,18 @@ def nothing_leaks(request: pytest.FixtureRequest) -> Iterator[None]:
     left = before.differences()
     if left:
         pytest.fail("left behind: " + "; ".join(left), pytrace=False)
+
+
+@pytest.fixture(autouse=True)
+def no_child_is_left() -> Iterator[None]:
+    """Fails a test that leaves a process, dead or alive: those after it count their own."""
+    yield
+    try:
+        left = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT | os.WNOHANG)
+    except ChildProcessError:
+        return
+    state = "a living child" if left is None else f"zombie {left.si_pid}"
+    pytest.fail(f"left behind: {state}", pytrace=False)
 
 
 class LogRecords(logging.Filter):

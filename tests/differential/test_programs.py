@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import subprocess
+import sys
 
 import compare
+import differential
 import grammar
 import pytest
-from differential import main
 
 SEED = 1
 BATCH = 100
@@ -62,6 +64,7 @@ def test_a_difference_is_found_and_shrunk_to_what_shows_it():
     assert "lock" in str(shrunk)
 
 
-def test_the_command_runs_one_program(capsys):
-    assert main(["--only", "0", "--jobs", "1"]) == 0
-    assert "1 programs with seed 1" in capsys.readouterr().out
+def test_the_command_runs_one_program():
+    command = [sys.executable, differential.__file__, "--only", "0", "--jobs", "1"]
+    ended = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "1 programs with seed 1" in ended.stdout

@@ -1,4 +1,4 @@
-"""Fixtures of the pipe and process tests: pipes of every kind, and no child left behind."""
+"""Fixtures of the pipe and process tests: pipes of every kind."""
 
 from __future__ import annotations
 
@@ -10,18 +10,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-
-
-@pytest.fixture(autouse=True)
-def no_child_is_left() -> Iterator[None]:
-    """Fails a test that leaves a process, dead or alive."""
-    yield
-    try:
-        left = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT | os.WNOHANG)
-    except ChildProcessError:
-        return
-    state = "a living child" if left is None else f"zombie {left.si_pid}"
-    pytest.fail(f"left behind: {state}", pytrace=False)
 
 
 class Ends:
