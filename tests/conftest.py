@@ -83,6 +83,9 @@ def nothing_leaks(request: pytest.FixtureRequest) -> Iterator[None]:
     # pytest keeps the fixtures' values until the test is over; they are not leaks.
     request.node.funcargs.clear()
     left = before.differences()
+    # It has just collected: what is alive now belongs to pytest or to a cache. Every test after
+    # this one would look through it again, and the more there is, the longer.
+    gc.freeze()
     if left:
         pytest.fail("left behind: " + "; ".join(left), pytrace=False)
 

@@ -99,9 +99,9 @@ async def test_closing_waits_for_no_more_to_read(loop):
     await peer.send(peer.encrypt(bytes(100_000)))
     await protocol.called("buffer_updated")
     transport.close()
+    peer.close()
     await protocol.lost
     assert len(protocol.received) < 100_000
-    peer.close()
 
 
 @pytest.mark.parametrize("how", ["close", "abort"])

@@ -178,7 +178,7 @@ class TestTheIterator:
         with pytest.raises(SystemExit) as caught:
             loop.run_until_complete(task)
         assert caught.value.code == 3
-        assert kept[0].value == "value"
+        assert kept.pop().value == "value"
 
     def test_the_last_result_may_end_another_iterator_when_it_goes(
         self, loop, make_future, make_task
