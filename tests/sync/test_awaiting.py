@@ -91,6 +91,26 @@ async def test_closing_a_wait_that_cannot_have_the_lock(loop, aio):
     assert condition.locked()
 
 
+async def test_what_has_closed_a_wait_is_not_kept(loop, aio):
+    # Twice: the first time is also the first time of much else.
+    for _ in range(2):
+        condition = aio.Condition()
+        await condition.acquire()
+        waiting = condition.wait()
+        begun(waiting)
+        await condition.acquire()
+        with pytest.raises(RuntimeError, match="^coroutine ignored GeneratorExit$"):
+            waiting.close()
+        condition.release()
+        with pytest.raises(GeneratorExit) as caught:
+            waiting.send(None)
+        caught.value.witness = Witness()
+        gone = weakref.ref(caught.value.witness)
+        del caught, waiting
+        gc.collect()
+        assert gone() is None
+
+
 async def test_an_exception_of_anybodys_comes_out(loop, aio):
     class Odd(Exception):
         pass

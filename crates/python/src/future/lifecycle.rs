@@ -112,12 +112,18 @@ fn no_stop_iteration(py: Python<'_>, raised: Raised) -> Raised {
         return raised;
     }
     let exception = raised.take(py);
-    let error = pyo3::exceptions::PyRuntimeError::new_err("coroutine raised StopIteration");
-    let error = Obj::from(error.into_value(py).into_bound(py));
-    match call::set_attr(&error, intern!(py, "__cause__"), &exception) {
-        Ok(()) => Raised::raise(error),
-        Err(raised) => raised,
+    caused_by("coroutine raised StopIteration", &exception).unwrap_or_else(|raised| raised)
+}
+
+/// `RuntimeError(text)` with `exception` for its cause and its context (`_PyErr_FormatFromCause`).
+fn caused_by(text: &str, exception: &Obj) -> Outcome<Raised> {
+    let py = exception.py();
+    let class = Obj::from(py.get_type::<pyo3::exceptions::PyRuntimeError>());
+    let error = Raised::instance(&class, text)?;
+    for name in [intern!(py, "__cause__"), intern!(py, "__context__")] {
+        call::set_attr(&error, name, exception)?;
     }
+    Ok(Raised::raise(error))
 }
 
 /// What `await awaitable` iterates over (`_PyCoro_GetAwaitableIter`).
@@ -295,8 +301,8 @@ fn close<T: Lifecycle>(this: &Ref<T>) -> Outcome {
         }
         Stage::Running | Stage::Suspended => {}
     }
-    let exit = pyo3::exceptions::PyGeneratorExit::new_err(());
-    let exit = Obj::from(exit.into_value(py).into_bound(py));
+    let class = Obj::from(py.get_type::<pyo3::exceptions::PyGeneratorExit>());
+    let exit = call::call0(&class)?;
     match advance(this, Some(exit)) {
         Ok(Sent::Yielded(_)) => Err(Raised::runtime_error(py, "coroutine ignored GeneratorExit")),
         Ok(Sent::Returned(_)) => Ok(Obj::none(py)),

@@ -101,8 +101,18 @@ pub fn bind_error(py: Python<'_>, raised: Raised, begin: &str, address: &Obj) ->
     };
     let reason = reason.to_string_lossy().to_lowercase();
     let text = format!("{begin} {}: {reason}", address.bind().repr()?);
-    let error = pyo3::exceptions::PyOSError::new_err((errno.unbind(), text));
-    Ok(Obj::from(error.into_value(py).into_bound(py)))
+    numbered_os_error(&Obj::from(errno), &text)
+}
+
+/// `OSError(errno, text)`, not raised. Its class is called: `PyErr::into_value` keeps a reference to what it gives until PyO3
+/// attaches the next time, and with the exception everything that its traceback leads to.
+///
+/// # Errors
+/// `MemoryError`.
+pub fn numbered_os_error(errno: &Obj, text: &str) -> Outcome {
+    let py = errno.py();
+    let class = Obj::from(py.get_type::<pyo3::exceptions::PyOSError>());
+    call::call(&class, [errno, &Obj::str(py, text)])
 }
 
 /// Whether this Python's `create_server` passes over addresses that it cannot have (bpo-30945). The change brought the

@@ -6,11 +6,12 @@ use std::cell::{Cell, RefCell};
 use std::io;
 use std::rc::Rc;
 
-use pyo3::types::PyAnyMethods;
+use pyo3::types::{PyAnyMethods, PyInt};
 use pyo3::{Python, intern};
 use reactor::poll::Event;
 use reactor::{Fd, Interest, Stream, Token};
 
+use super::address::numbered_os_error;
 use super::life;
 use crate::future::coroutine::{Co, KeptRef};
 use crate::future::state::FutureData;
@@ -143,7 +144,6 @@ pub fn begin(
 /// What the address's `str` raises.
 pub fn failure(py: Python<'_>, error: &io::Error, address: &Obj) -> Outcome {
     let text = format!("Connect call failed {}", address.bind().str()?);
-    let errno = error.raw_os_error().unwrap_or(0);
-    let error = pyo3::exceptions::PyOSError::new_err((errno, text));
-    Ok(Obj::from(error.into_value(py).into_bound(py)))
+    let errno = PyInt::new(py, error.raw_os_error().unwrap_or(0));
+    numbered_os_error(&Obj::from(errno), &text)
 }
