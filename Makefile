@@ -56,11 +56,24 @@ test-panics: ## show that a panic never ends the process, with a build that pani
 	$(call each,test-panics-one)
 test-panics-one:
 	@python=$(call environment,$(PROFILE),--no-package test); set -x; \
-	PYO3_PYTHON="$$python" PYO3_BUILD_EXTENSION_MODULE=1 CARGO_TARGET_DIR=target/panics \
+	PYO3_PYTHON="$$python" PYO3_BUILD_EXTENSION_MODULE=1 CARGO_TARGET_DIR=target/extensions \
 	cargo build --quiet --locked --package asyncioxide-python --features panic-tests; \
-	rm -rf target/panics/python; cp -r python target/panics/; \
-	cp target/panics/debug/lib_asyncioxide.so target/panics/python/asyncioxide/_asyncioxide.so; \
+	rm -rf target/panics; mkdir target/panics; cp -r python target/panics/; \
+	cp target/extensions/debug/lib_asyncioxide.so target/panics/python/asyncioxide/_asyncioxide.so; \
 	PYTHONPATH=target/panics/python "$$python" -m pytest -m panics tests/boundary $(ARGS)
+
+.PHONY: test-bridge test-bridge-one
+test-bridge: ## build extensions that await through the bridge, examples/bridge among them, and test them
+	$(call each,test-bridge-one)
+test-bridge-one:
+	@python=$(call environment,$(PROFILE),test); set -x; \
+	PYO3_PYTHON="$$python" PYO3_BUILD_EXTENSION_MODULE=1 CARGO_TARGET_DIR=target/extensions \
+	cargo build --quiet --locked --package asyncioxide-bridge-example --package asyncioxide-bridge-tests; \
+	rm -rf target/bridge; mkdir target/bridge; \
+	for name in bridge_example bridge_tests; do \
+	    cp target/extensions/debug/lib$$name.so target/bridge/$$name.so; \
+	done; \
+	PYTHONPATH=target/bridge "$$python" -m pytest -m bridge tests/bridge tests/examples/test_bridge.py $(ARGS)
 
 .PHONY: check check-quick check-types
 check: check-quick check-types ## formatting, lints, tidy, types and stubs: clean before a commit
@@ -122,9 +135,11 @@ loom: ## try all interleavings of the remote queue and the waker
 	cargo test --locked --profile fast --package asyncioxide-reactor --lib loom_ $(ARGS)
 
 .PHONY: docs
-docs: ## build the reactor's documentation; a broken link is an error
+docs: ## build the documentation of the reactor and of the bridge; a broken link is an error
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" \
 	cargo doc --locked --no-deps --document-private-items --package asyncioxide-reactor
+	RUSTDOCFLAGS="-D warnings" PYO3_PYTHON="$(PYTHON)" \
+	cargo doc --locked --no-deps --package asyncioxide-python --no-default-features --features bridge
 
 .PHONY: wheel wheel-one
 wheel: ## build a wheel into dist/ for each of PYTHONS

@@ -1,27 +1,37 @@
 //! `asyncioxide._asyncioxide`: the module that Python imports. The list of what it contains and nothing else.
+//!
+//! As a library for other extensions, with the feature `bridge` and without `module`, the crate is [`bridge`] alone.
 #![deny(unsafe_code)]
 
+#[cfg(feature = "module")]
 mod api;
+#[cfg(feature = "bridge")]
+pub mod bridge;
+#[cfg(feature = "module")]
 mod event_loop;
+#[cfg(feature = "module")]
 mod future;
+#[cfg(feature = "module")]
 mod handle;
 #[cfg(feature = "panic-tests")]
 mod panics;
+#[cfg(feature = "module")]
 mod py;
+#[cfg(feature = "module")]
 mod streams;
+#[cfg(feature = "module")]
 mod sync;
+#[cfg(feature = "module")]
 mod task;
+#[cfg(feature = "module")]
 mod transport;
 
-use pyo3::prelude::*;
-
-use crate::py::coroutine::prepare_stop_iteration;
-use crate::py::errors::Raised;
-use crate::py::object::Obj;
-
-#[pymodule(gil_used = true)]
+#[cfg(feature = "module")]
+#[pyo3::pymodule(gil_used = true)]
 mod _asyncioxide {
-    use super::*;
+    use pyo3::prelude::*;
+
+    use crate::py::errors::Raised;
 
     #[pymodule_export]
     use crate::api::adopt_methods;
@@ -31,11 +41,16 @@ mod _asyncioxide {
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         let py = module.py();
-        build(module).map_err(|raised: Raised| raised.into_error(py))
+        super::build(module).map_err(|raised: Raised| raised.into_error(py))
     }
 }
 
-fn build(module: &Bound<'_, PyModule>) -> Result<(), Raised> {
+#[cfg(feature = "module")]
+fn build(module: &pyo3::Bound<'_, pyo3::types::PyModule>) -> py::errors::Outcome<()> {
+    use crate::py::coroutine::prepare_stop_iteration;
+    use crate::py::object::Obj;
+    use pyo3::types::PyModuleMethods;
+
     let py = module.py();
     py::imports::preload(py)?;
     prepare_stop_iteration(py)?;
