@@ -1,2 +1,3 @@
-from asyncio.base_futures import *
 from asyncio.base_futures import __all__ as __all__
+
+from ._asyncioxide import isfuture as isfuture

@@ -1,6 +1,14 @@
 """Futures. See :mod:`asyncio.futures`."""
 
+import sys
+
 from . import _mirror
-from ._asyncioxide import Future as Future
+from ._asyncioxide import Future as Future, isfuture as isfuture
+
+if sys.version_info >= (3, 14):
+    from ._asyncioxide import (
+        future_add_to_awaited_by as future_add_to_awaited_by,
+        future_discard_from_awaited_by as future_discard_from_awaited_by,
+    )
 
 _mirror.complete(globals())

@@ -1,10 +1,10 @@
 import sys
-from asyncio.futures import __all__ as __all__, isfuture as isfuture, wrap_future as wrap_future
+from asyncio.futures import __all__ as __all__, wrap_future as wrap_future
 
-from ._asyncioxide import Future as Future
+from ._asyncioxide import Future as Future, isfuture as isfuture
 
 if sys.version_info >= (3, 14):
-    from asyncio.futures import (
+    from ._asyncioxide import (
         future_add_to_awaited_by as future_add_to_awaited_by,
         future_discard_from_awaited_by as future_discard_from_awaited_by,
     )

@@ -12,14 +12,18 @@ from asyncio.tasks import (
     as_completed as as_completed,
     create_task as create_task,
     current_task as current_task,
-    ensure_future as ensure_future,
-    gather as gather,
     run_coroutine_threadsafe as run_coroutine_threadsafe,
-    shield as shield,
     wait as wait,
 )
 
-from ._asyncioxide import Task as Task, sleep as sleep, wait_for as wait_for
+from ._asyncioxide import (
+    Task as Task,
+    ensure_future as ensure_future,
+    gather as gather,
+    shield as shield,
+    sleep as sleep,
+    wait_for as wait_for,
+)
 
 if sys.version_info >= (3, 12):
     from asyncio.tasks import (

@@ -11,6 +11,7 @@ from typing import Any
 
 import asyncioxide
 import pytest
+from asyncioxide import _asyncioxide
 
 # asyncio's modules for other systems, and its own program.
 ELSEWHERE = {"__main__", "proactor_events", "windows_events", "windows_utils"}
@@ -94,6 +95,30 @@ def test_a_name_means_one_thing_in_the_package_and_its_modules():
             if not hasattr(asyncio, name):
                 continue
             assert getattr(asyncioxide, name) is getattr(ours(module), name), (module, name)
+
+
+# What is native and has a Python class over it.
+BEHIND_A_CLASS = {"EventLoop", "Server"}
+NATIVE = sorted(
+    (module, name)
+    for module in MODULES
+    for name in vars(stock(module))
+    if name in getattr(_asyncioxide, "__all__", vars(_asyncioxide))
+    and not name.startswith("__")
+    and (
+        name in getattr(stock(module), "__all__", ())
+        or vars(stock(module))[name].__module__ in (f"asyncio.{module}", "_asyncio")
+    )
+)
+
+
+@pytest.mark.parametrize(("module", "name"), NATIVE)
+def test_what_is_native_is_what_a_module_gives(module, name):
+    native, given = getattr(_asyncioxide, name), getattr(ours(module), name)
+    if name in BEHIND_A_CLASS:
+        assert given is not native and issubclass(given, native)
+    else:
+        assert given is native
 
 
 # Every public name that means something else in the package than in asyncio: name, ours, asyncio's.

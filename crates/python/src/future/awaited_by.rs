@@ -26,11 +26,7 @@ pub fn add(future: &Obj, waiter: &Obj) -> Outcome<()> {
         return Ok(());
     }
     let Some(fields) = future.downcast::<FutureData>() else {
-        return tell_asyncio(
-            intern!(future.py(), "future_add_to_awaited_by"),
-            future,
-            waiter,
-        );
+        return tell_asyncio(imports::add_to_awaited_by(future.py()), future, waiter);
     };
     let is_future = call::method(
         imports::futures(waiter.py()),
@@ -52,8 +48,8 @@ pub fn discard(future: &Obj, waiter: &Obj) -> Outcome<()> {
         return Ok(());
     }
     let Some(fields) = future.downcast::<FutureData>() else {
-        let name = intern!(future.py(), "future_discard_from_awaited_by");
-        return tell_asyncio(name, future, waiter);
+        let discard = imports::discard_from_awaited_by(future.py());
+        return tell_asyncio(discard, future, waiter);
     };
     if let Some(rare) = fields.rare() {
         rare.discard_waiter(waiter);
@@ -62,12 +58,11 @@ pub fn discard(future: &Obj, waiter: &Obj) -> Outcome<()> {
 }
 
 /// asyncio's C function, which passes over futures that are not its own.
-fn tell_asyncio(
-    name: &pyo3::Bound<'_, pyo3::types::PyString>,
-    future: &Obj,
-    waiter: &Obj,
-) -> Outcome<()> {
-    call::method(imports::futures(future.py()), name, [future, waiter]).map(drop)
+fn tell_asyncio(function: Option<&Obj>, future: &Obj, waiter: &Obj) -> Outcome<()> {
+    match function {
+        Some(function) => call::call(function, [future, waiter]).map(drop),
+        None => Ok(()),
+    }
 }
 
 /// `future._asyncio_awaited_by`: a frozenset, or None.

@@ -88,6 +88,8 @@ imports! {
     current_task = "asyncio.tasks" "current_task";
     /// the module `asyncio.tasks`
     tasks = "asyncio.tasks";
+    /// what makes a coroutine of any other awaitable
+    wrap_awaitable = "asyncioxide._awaiting" "wrap_awaitable";
     /// the module `asyncio.futures`
     futures = "asyncio.futures";
     /// the module `asyncio.base_events`
@@ -180,6 +182,9 @@ struct Versioned {
     current_tasks: Option<Held>,
     /// `_swap_current_task`, from 3.12.
     swap_current_task: Option<Held>,
+    /// `future_add_to_awaited_by` and its opposite, from 3.14.
+    add_to_awaited_by: Option<Held>,
+    discard_from_awaited_by: Option<Held>,
     task_registry: Option<TaskRegistry>,
 }
 
@@ -240,19 +245,22 @@ impl TaskRegistry {
 impl Versioned {
     fn load(py: Python<'_>) -> PyResult<Self> {
         let tasks = py.import("asyncio.tasks")?;
-        let optional = |name: &str| -> PyResult<Option<Held>> {
-            Ok(tasks
+        let futures = py.import("asyncio.futures")?;
+        let optional = |module: &Bound<'_, PyModule>, name: &str| -> PyResult<Option<Held>> {
+            Ok(module
                 .getattr_opt(name)?
                 .map(|found| Held::new(Obj::from(found))))
         };
         let current_tasks = if !PY_3_14 {
-            optional("_current_tasks")?
+            optional(&tasks, "_current_tasks")?
         } else {
             None
         };
         Ok(Self {
             current_tasks,
-            swap_current_task: optional("_swap_current_task")?,
+            swap_current_task: optional(&tasks, "_swap_current_task")?,
+            add_to_awaited_by: optional(&futures, "future_add_to_awaited_by")?,
+            discard_from_awaited_by: optional(&futures, "future_discard_from_awaited_by")?,
             task_registry: TaskRegistry::find(py)?,
         })
     }
@@ -285,6 +293,22 @@ pub fn swap_current_task(py: Python<'_>) -> &Obj {
         .as_ref()
         .expect("3.12 and later have _swap_current_task")
         .get(py)
+}
+
+/// asyncio's own `future_add_to_awaited_by` (from 3.14): in `asyncio.futures` there may be ours.
+pub fn add_to_awaited_by(py: Python<'_>) -> Option<&Obj> {
+    versioned(py)
+        .add_to_awaited_by
+        .as_ref()
+        .map(|held| held.get(py))
+}
+
+/// asyncio's own `future_discard_from_awaited_by` (from 3.14).
+pub fn discard_from_awaited_by(py: Python<'_>) -> Option<&Obj> {
+    versioned(py)
+        .discard_from_awaited_by
+        .as_ref()
+        .map(|held| held.get(py))
 }
 
 /// Where tasks are registered; none when only the functions of `asyncio.tasks` know.

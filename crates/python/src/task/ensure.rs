@@ -6,7 +6,6 @@
 use pyo3::types::PyAnyMethods;
 use pyo3::{Python, intern};
 
-use crate::future::coroutine;
 use crate::future::future::loop_or_current;
 use crate::future::native;
 use crate::py::args::{Args, Signature};
@@ -14,7 +13,6 @@ use crate::py::call;
 use crate::py::errors::{Outcome, Raised};
 use crate::py::imports;
 use crate::py::object::Obj;
-use crate::py::version::PY_3_12;
 
 /// Makes futures of awaitables on one loop.
 #[derive(Default)]
@@ -73,7 +71,9 @@ impl Ensurer {
             let text = "An asyncio.Future, a coroutine or an awaitable is required";
             return Err(Raised::type_error(py, text));
         }
-        self.task_for(&wrapped(awaitable)?, false)
+        // A coroutine of the interpreter's: programs look at a task's `get_coro()`.
+        let coroutine = call::call(imports::wrap_awaitable(py), [awaitable])?;
+        self.task_for(&coroutine, false)
     }
 
     fn check_loop(&self, future: &Obj) -> Outcome<()> {
@@ -147,19 +147,6 @@ pub fn loop_of(future: &Obj) -> Outcome {
     }
     let py = future.py();
     call::method(imports::futures(py), intern!(py, "_get_loop"), [future])
-}
-
-/// A coroutine that awaits `awaitable`.
-fn wrapped(awaitable: &Obj) -> Outcome {
-    let name = if PY_3_12 {
-        "ensure_future.<locals>._wrap_awaitable"
-    } else {
-        "_wrap_awaitable"
-    };
-    coroutine::make(awaitable.py(), name, |co| {
-        let awaitable = co.keep(awaitable.clone());
-        async move { co.wait(awaitable.get()).await }
-    })
 }
 
 /// `asyncio.ensure_future(coro_or_future, *, loop=None)`.
