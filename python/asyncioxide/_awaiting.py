@@ -13,6 +13,6 @@ if sys.version_info >= (3, 12):
     wrap_awaitable.__name__ = "_wrap_awaitable"
     wrap_awaitable.__qualname__ = "ensure_future.<locals>._wrap_awaitable"
 else:
-    from asyncio.tasks import _wrap_awaitable
+    from asyncio.tasks import _wrap_awaitable  # type: ignore[attr-defined]
 
     wrap_awaitable: Any = _wrap_awaitable

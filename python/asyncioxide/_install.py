@@ -5,19 +5,18 @@ of the package with asyncio's of the same name, so that a name that becomes ours
 """
 
 import asyncio
-import importlib
-import pkgutil
+import sys
 import threading
 from collections.abc import Iterator
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from . import _policy, futures, tasks
+from . import _policy
 from ._loop import EventLoop
 
-# asyncio's loops make handles of their own kind and look into them; ours are instances of both. The
-# default policy remains asyncio's: a policy of ours would outlive `uninstall`.
-_KEPT = frozenset({"Handle", "TimerHandle", "DefaultEventLoopPolicy", "_DefaultEventLoopPolicy"})
+# asyncio's own loops make the first one, and look into it. The default policy remains asyncio's: a
+# policy of ours would outlive `uninstall`.
+_KEPT = frozenset({"Server", "DefaultEventLoopPolicy", "_DefaultEventLoopPolicy"})
 
 
 class Row(NamedTuple):
@@ -33,63 +32,23 @@ _lock = threading.Lock()
 _rows: list[Row] = []
 
 
-class _Face(type):
-    """The type of what stands for asyncio's Future and Task: both kinds are its instances."""
-
-    _kinds: tuple[type, ...] = ()
-
-    def __instancecheck__(cls, instance: Any) -> bool:
-        return super().__instancecheck__(instance) or isinstance(instance, cls._own_kinds())
-
-    def __subclasscheck__(cls, subclass: type) -> bool:
-        return super().__subclasscheck__(subclass) or issubclass(subclass, cls._own_kinds())
-
-    def _own_kinds(cls) -> tuple[type, ...]:
-        # A program's subclass inherits the attribute and is no wider for it.
-        kinds: tuple[type, ...] = cls.__dict__.get("_kinds", ())
-        return kinds
-
-
-def _face_of(native: type, stock: type) -> type:
-    def make(cls: type, *args: Any, **kwargs: Any) -> Any:
-        # Not of the face's type, so that type.__call__ leaves it alone: the exact, fast kind.
-        return native(*args, **kwargs) if cls is face else native.__new__(cls, *args, **kwargs)
-
-    body = {
-        "__doc__": native.__doc__,
-        "__module__": native.__module__,
-        "__qualname__": native.__qualname__,
-        "__new__": make,
-        "_kinds": (native, stock),
-    }
-    face = _Face(native.__name__, (native,), body)
-    return face
-
-
-# Made once: what a program derived from one is an instance of the next install's as well.
-_faces: dict[Any, Any] = {
-    futures.Future: _face_of(futures.Future, asyncio.Future),
-    tasks.Task: _face_of(tasks.Task, asyncio.Task),
-}
-
-
 def _replacements(owner: ModuleType, ours: ModuleType) -> Iterator[Row]:
     for name, stock in list(vars(owner).items()):
         if name in _KEPT or name.startswith("__") or isinstance(stock, ModuleType):
             continue
         value = vars(ours).get(name, stock)
         if value is not stock and not isinstance(value, ModuleType):
-            yield Row(owner, name, stock, _faces.get(value, value))
+            yield Row(owner, name, stock, value)
 
 
 def _table() -> list[Row]:
-    package = importlib.import_module(__package__)
+    package = sys.modules[__package__]
     rows: list[Row] = []
-    for info in pkgutil.iter_modules(asyncio.__path__):
-        ours = vars(package).get(info.name)
-        if not isinstance(ours, ModuleType):
-            continue
-        rows += _replacements(importlib.import_module(f"asyncio.{info.name}"), ours)
+    for name, ours in vars(package).items():
+        if isinstance(ours, ModuleType) and ours.__name__ == f"{__package__}.{name}":
+            owner = sys.modules.get(f"asyncio.{name}")
+            if owner is not None:
+                rows += _replacements(owner, ours)
     rows += _replacements(asyncio, package)
     policy: Any = _policy._Default
     rows.append(Row(policy, "_loop_factory", policy._loop_factory, EventLoop))
@@ -112,11 +71,15 @@ def install() -> None:
 
 
 def uninstall() -> None:
-    """Put back what `install` replaced, last first. Does nothing where nothing is installed."""
+    """Put back what `install` replaced, last first. Does nothing where nothing is installed.
+
+    A name that somebody else has given another meaning since then keeps it.
+    """
     with _lock:
         while _rows:
             row = _rows.pop()
-            setattr(row.owner, row.name, row.stock)
+            if vars(row.owner).get(row.name) is row.ours:
+                setattr(row.owner, row.name, row.stock)
 
 
 def installed() -> tuple[Row, ...]:

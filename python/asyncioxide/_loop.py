@@ -30,7 +30,7 @@ _UNIX: Any = unix_events._UnixSelectorEventLoop
 os.register_at_fork(after_in_child=_asyncioxide._after_fork_in_child)
 
 
-class Server(_asyncioxide.Server, asyncio.AbstractServer):
+class Server(_asyncioxide.Server, base_events.Server):  # type: ignore[misc]
     """Returned by ``loop.create_server()``; see :class:`asyncio.Server`."""
 
 

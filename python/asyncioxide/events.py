@@ -3,7 +3,6 @@
 import sys
 
 from . import _mirror, _policy
-from ._asyncioxide import Handle as Handle, TimerHandle as TimerHandle
 from ._policy import (
     get_event_loop_policy as get_event_loop_policy,
     new_event_loop as new_event_loop,

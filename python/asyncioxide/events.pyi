@@ -2,6 +2,8 @@ import sys
 from asyncio.events import (
     AbstractEventLoop as AbstractEventLoop,
     AbstractServer as AbstractServer,
+    Handle as Handle,
+    TimerHandle as TimerHandle,
     __all__ as __all__,
     _get_running_loop as _get_running_loop,
     _set_running_loop as _set_running_loop,
@@ -9,7 +11,6 @@ from asyncio.events import (
     set_event_loop as set_event_loop,
 )
 
-from ._asyncioxide import Handle as Handle, TimerHandle as TimerHandle
 from ._policy import (
     get_event_loop as get_event_loop,
     get_event_loop_policy as get_event_loop_policy,

@@ -14,23 +14,6 @@ TESTS: list[Rule] = []
 # With --namespace.
 NAMESPACE: list[Rule] = [
     *needs(
-        "a Handle for other loops than ours, such as a mock",
-        "test_events",
-        """
-        HandleTests.test_callback_with_exception
-        HandleTests.test_handle
-        HandleTests.test_handle_repr
-        HandleTests.test_handle_repr_debug
-        HandleTests.test_handle_weakref
-        TimerTests.test_hash
-        TimerTests.test_timer
-        TimerTests.test_timer_comparison
-        TimerTests.test_timer_repr
-        TimerTests.test_timer_repr_debug
-        TimerTests.test_when
-        """,
-    ),
-    *needs(
         "tasks of a loop that runs while asyncio.events has its pure-Python running loop",
         "test_events",
         """

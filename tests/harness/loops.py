@@ -70,6 +70,7 @@ def library(kind: str) -> Library:
             policy=_stock_policy,
         )
     import asyncioxide
+    from asyncioxide import _asyncioxide
 
     new_event_loop: NewLoop = asyncioxide.new_event_loop
     if kind == "asyncioxide-poll":
@@ -79,8 +80,8 @@ def library(kind: str) -> Library:
         new_event_loop=new_event_loop,
         Future=asyncioxide.Future,
         Task=asyncioxide.Task,
-        Handle=asyncioxide.Handle,
-        TimerHandle=asyncioxide.TimerHandle,
+        Handle=_asyncioxide.Handle,
+        TimerHandle=_asyncioxide.TimerHandle,
         Server=asyncioxide.Server,
         sleep=asyncioxide.sleep,
         run=asyncioxide.run,
@@ -116,6 +117,6 @@ def tracked_types() -> tuple[type, ...]:
     ]
     ours = sys.modules.get("asyncioxide")
     if ours is not None:
-        found += [ours.EventLoop, ours.Future, ours.Task, ours.Handle]
-        found += [ours.TimerHandle, ours.Server]
+        found += [ours.EventLoop, ours.Future, ours.Task, ours.Server]
+        found += [ours._asyncioxide.Handle, ours._asyncioxide.TimerHandle]
     return tuple(found)

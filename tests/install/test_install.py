@@ -1,6 +1,7 @@
 """install() replaces every name of ours in asyncio's modules, uninstall() puts every one back."""
 
 import asyncio
+import collections.abc
 import subprocess
 import sys
 from asyncio import Queue as QueueTakenBefore
@@ -8,6 +9,8 @@ from asyncio import Queue as QueueTakenBefore
 import asyncioxide
 import pytest
 from asyncioxide import _install
+
+STOCK_LOOP = asyncio.SelectorEventLoop
 
 
 @pytest.fixture
@@ -28,6 +31,39 @@ def test_each_row_before_during_and_after(installed):
         assert vars(row.owner)[row.name] is row.stock
 
 
+def test_a_name_that_somebody_else_has_replaced_stays_so(installed, monkeypatch):
+    theirs = object()
+    monkeypatch.setattr(asyncio.tasks, "gather", theirs)
+    _install.uninstall()
+    assert asyncio.tasks.gather is theirs
+    assert asyncio.gather is not asyncioxide.gather
+
+
+def test_asyncios_own_loops_still_serve(installed):
+    async def main():
+        loop = asyncio.get_running_loop()
+        server = await asyncio.start_server(lambda reader, writer: writer.close(), "127.0.0.1", 0)
+        async with server:
+            assert isinstance(server, asyncio.Server)
+            reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+            received = await reader.read()
+            writer.close()
+            await writer.wait_closed()
+        return received, loop
+
+    loop = STOCK_LOOP()
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        assert runner.run(main()) == (b"", loop)
+
+
+def test_our_servers_are_asyncios(installed):
+    async def main():
+        async with await asyncio.start_server(lambda *_: None, "127.0.0.1", 0) as server:
+            return isinstance(server, asyncio.Server), type(server)
+
+    assert asyncio.run(main()) == (True, asyncioxide.Server)
+
+
 def test_twice_is_once(installed):
     _install.install()
     assert _install.installed() == installed
@@ -39,32 +75,63 @@ def test_twice_is_once(installed):
 def test_classes_hold_both_kinds():
     StockFuture, StockTask = asyncio.Future, asyncio.Task
 
+    def check(futures, tasks):
+        """What holds before, during and after alike."""
+        for future_class in (asyncio.Future, StockFuture, asyncioxide.Future):
+            assert all(isinstance(future, future_class) for future in futures + tasks)
+        for task_class in (asyncio.Task, StockTask, asyncioxide.Task):
+            assert all(isinstance(task, task_class) for task in tasks)
+            assert not any(isinstance(future, task_class) for future in futures)
+        assert not isinstance(object(), asyncio.Future)
+        assert issubclass(StockFuture, asyncioxide.Future)
+        assert issubclass(StockTask, asyncioxide.Task)
+        assert issubclass(StockTask, asyncioxide.Future)
+        assert not issubclass(StockFuture, asyncioxide.Task)
+        assert not issubclass(object, asyncioxide.Future)
+
     async def main():
-        before = StockFuture()
+        loop = asyncio.get_running_loop()
+        other = StockTask(asyncio.sleep(0), loop=loop)
+        futures, tasks = [StockFuture(), asyncioxide.Future()], [other, asyncio.current_task()]
+        check(futures, tasks)
         _install.install()
         try:
-            ours = asyncio.Future()
-            task = asyncio.current_task()
+            assert type(asyncio.Future()) is asyncio.Future
+            assert type(asyncio.current_task()) is asyncio.Task
 
             class Mine(asyncio.Future):
                 pass
 
-            assert type(ours) is not StockFuture
-            for each in (before, ours, task, Mine()):
-                assert isinstance(each, asyncio.Future)
-                assert isinstance(each, Mine) is (type(each) is Mine)
-            assert isinstance(task, asyncio.Task)
-            assert not isinstance(ours, asyncio.Task)
-            assert issubclass(StockFuture, asyncio.Future)
-            assert issubclass(StockTask, asyncio.Task)
-            assert isinstance(ours, StockFuture)
-            assert isinstance(task, StockTask)
+            check([*futures, asyncio.Future()], tasks)
+            assert isinstance(Mine(), asyncio.Future)
+            for future in (*futures, Mine()):
+                assert isinstance(future, Mine) is (type(future) is Mine)
         finally:
             _install.uninstall()
-        assert isinstance(ours, asyncio.Future)
-        assert isinstance(task, asyncio.Task)
+        check(futures, tasks)
+        await other
 
     asyncioxide.run(main())
+
+
+def test_a_class_can_derive_from_a_future_and_an_abstract_one(installed):
+    class Whole(asyncio.Future, collections.abc.Sized):
+        def __len__(self):
+            return 3
+
+    class Worker(asyncio.Task, collections.abc.Sized):
+        def __len__(self):
+            return 4
+
+    async def main():
+        future = Whole()
+        future.set_result(len(future))
+        task = Worker(asyncio.sleep(0, "slept"))
+        assert isinstance(future, Whole)
+        assert not isinstance(asyncio.Future(), Whole)
+        return await future, await task, len(task)
+
+    assert asyncio.run(main()) == (3, "slept", 4)
 
 
 def test_names_taken_before_work_on_our_loop(installed):

@@ -94,6 +94,7 @@ fn build(module: &pyo3::Bound<'_, pyo3::types::PyModule>) -> py::errors::Outcome
         ("StreamReaderProtocol", streams::protocol::build(py)?),
     ];
     module.add("_GatheringFuture", task::gather::build(py)?.bind())?;
+    task::kinds::admit_asyncios(py)?;
     task::shield::build(py)?;
     task::functions::add_to(module)?;
     task::timeout::functions::add_to(module)?;

@@ -2,6 +2,7 @@
 
 import asyncio
 import concurrent.futures
+from abc import ABCMeta
 from asyncio import isfuture as isfuture
 from asyncio.futures import _CFuture as _StockFuture  # type: ignore[attr-defined]
 from typing import TYPE_CHECKING, TypeVar
@@ -14,7 +15,7 @@ __all__ = ("Future", "isfuture", "wrap_future")
 _T = TypeVar("_T")
 
 
-class InstancesOfStock(type):
+class InstancesOfStock(ABCMeta):
     """A class for whose instances all those of another pass, which it derives from or stands for.
 
     What loops and functions make are not instances of the classes here, which only add what asyncio

@@ -519,7 +519,7 @@ fn run_method(this: &Ref<HandleData>) -> Outcome {
 /// What making a type raises.
 pub fn build(py: Python<'_>) -> Outcome {
     let builder = TypeBuilder::<HandleData>::new(
-        c"asyncioxide.Handle",
+        c"asyncioxide._asyncioxide.Handle",
         c"Handle(callback, args, loop, context=None)\n--\n\nA callback that waits for its turn; what `call_soon` returns.",
     )
     .subclassable()

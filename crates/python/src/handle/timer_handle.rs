@@ -253,7 +253,7 @@ fn repr_info(this: &Ref<TimerHandleData>) -> Outcome {
 /// What making a type raises.
 pub fn build(py: Python<'_>) -> Outcome {
     TypeBuilder::<TimerHandleData>::new(
-        c"asyncioxide.TimerHandle",
+        c"asyncioxide._asyncioxide.TimerHandle",
         c"TimerHandle(when, callback, args, loop, context=None)\n--\n\n\
           A callback that waits for its time; what `call_later` and `call_at` return.",
     )

@@ -78,6 +78,10 @@ imports! {
     incomplete_read_error = "asyncio.exceptions" "IncompleteReadError";
     /// `asyncio.LimitOverrunError`
     limit_overrun_error = "asyncio.exceptions" "LimitOverrunError";
+    /// `abc.ABCMeta`
+    abc_meta = "abc" "ABCMeta";
+    /// what `ABCMeta` does to a new class
+    abc_init = "_abc" "_abc_init";
     /// `collections.deque`
     deque = "collections" "deque";
     /// the module `asyncio.events`

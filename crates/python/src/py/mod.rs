@@ -17,6 +17,7 @@ pub mod gc;
 pub mod imports;
 mod indicator;
 pub mod instance;
+pub mod metaclass;
 pub mod object;
 pub mod slots;
 pub mod snapshot;

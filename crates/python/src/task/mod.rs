@@ -12,6 +12,7 @@ pub mod ensure;
 pub mod functions;
 pub mod gather;
 pub mod group;
+pub mod kinds;
 pub mod registry;
 pub mod release;
 pub mod shield;
