@@ -257,8 +257,89 @@ class TestSubclasses:
         queue.put_nowait(1)
         assert await queue.get() == "replaced"
 
+    async def test_whom_to_wake_is_theirs_to_say(self, loop, aio):
+        class Noting(aio.Queue):
+            def _wakeup_next(self, waiters):
+                trail.append("getters" if waiters is self._getters else "putters")
+                super()._wakeup_next(waiters)
+
+        trail = []
+        queue = Noting(1)
+        task = loop.create_task(queue.get())
+        await turns(1)
+        queue.put_nowait(1)
+        assert await task == 1
+        queue.put_nowait(2)
+        task = loop.create_task(queue.put(3))
+        await turns(1)
+        assert queue.get_nowait() == 2
+        await task
+        assert trail == ["getters", "putters", "getters", "putters", "getters"]
+
+    async def test_whether_there_is_an_item_is_asked_as_often_as_needed(self, loop, aio):
+        class Asked(aio.Queue):
+            times = 0
+
+            def empty(self):
+                self.times += 1
+                return super().empty()
+
+        queue = Asked()
+        queue.put_nowait(1)
+        await queue.get()
+        assert queue.times == 2
+        task = loop.create_task(queue.get())
+        await turns(1)
+        queue.put_nowait(2)
+        assert await task == 2
+        assert queue.times == 5
+
+    async def test_the_event_of_those_who_join_can_be_replaced(self, loop, aio):
+        class Noting(asyncio.Event):
+            def clear(self):
+                trail.append("clear")
+                super().clear()
+
+            def set(self):
+                trail.append("set")
+                super().set()
+
+        trail = []
+        queue = aio.Queue()
+        queue._finished = Noting()
+        queue.put_nowait(1)
+        task = loop.create_task(queue.join())
+        await turns(1)
+        assert not task.done()
+        queue.get_nowait()
+        queue.task_done()
+        await task
+        assert trail == ["clear", "set"]
+
 
 class TestObjects:
+    async def test_private_names(self, loop, make_queue):
+        queue = make_queue()
+        assert queue._loop is None
+        assert queue._get_loop() is loop
+        assert queue._loop is loop
+        assert queue._finished.is_set()
+        queue.put_nowait(1)
+        assert not queue._finished.is_set()
+        done, pending, last = (loop.create_future() for _ in range(3))
+        done.set_result(None)
+        waiters = collections.deque([done, pending, last])
+        assert queue._wakeup_next(waiters) is None
+        assert pending.done() and not last.done() and list(waiters) == [last]
+
+    @since(3, 13)
+    def test_shutting_down_by_hand(self, make_queue):
+        queue = make_queue()
+        assert queue._is_shutdown is False
+        queue._is_shutdown = True
+        with pytest.raises(asyncio.QueueShutDown):
+            queue.put_nowait(1)
+
     async def test_reprs(self, loop, make_queue):
         queue = make_queue(2)
         queue.put_nowait(1)

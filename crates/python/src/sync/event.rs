@@ -7,9 +7,10 @@ use pyo3::Python;
 use pyo3::types::PyAnyMethods;
 
 use super::object::{self, Common, Primitive, assigned, settled};
+use super::waiters::Waiters;
 use crate::future::any;
 use crate::future::operation::{self, Input, Machine, Operation, Progress};
-use crate::py::args::{Args, no_arguments};
+use crate::py::args::no_arguments;
 use crate::py::cell::Slot;
 use crate::py::errors::{Outcome, Raised};
 use crate::py::function::add_coroutine_method;
@@ -25,6 +26,8 @@ static WAITING: TypeSlot = TypeSlot::new();
 #[derive(Default)]
 pub struct EventData {
     common: Common,
+    /// Who waits.
+    waiters: Waiters,
     is_set: Cell<bool>,
 }
 
@@ -37,10 +40,12 @@ impl Payload for EventData {
 
     fn visit(&self, visitor: &mut Visitor) {
         self.common.visit(visitor);
+        self.waiters.visit(visitor);
     }
 
     fn clear(&self) {
         self.common.clear();
+        self.waiters.clear();
     }
 }
 
@@ -49,6 +54,26 @@ impl Primitive for EventData {
 
     fn common(&self) -> &Common {
         &self.common
+    }
+}
+
+impl EventData {
+    /// A new event.
+    ///
+    /// # Errors
+    /// `MemoryError`.
+    pub fn make(py: Python<'_>, is_set: bool) -> Outcome<Ref<Self>> {
+        let data = Self {
+            is_set: Cell::new(is_set),
+            ..Self::default()
+        };
+        Ref::alloc(py, data, None)
+    }
+
+    /// `clear()`
+    #[inline]
+    pub fn unset(&self) {
+        self.is_set.set(false);
     }
 }
 
@@ -74,19 +99,19 @@ impl Operation for Waiting {
     #[inline]
     fn resume(this: &Machine<Self>, input: Input) -> Outcome<Progress> {
         let (own, py) = (this.own(), this.py());
-        let common = &own.event.common;
+        let (event, waiters) = (&own.event, &own.event.waiters);
         match input {
-            Input::Start if own.event.is_set.get() => {}
+            Input::Start if event.is_set.get() => {}
             Input::Start => {
-                let future = common.bound.make_future(own.event.as_obj())?;
-                common.waiters.push(&future)?;
+                let future = event.common.bound.make_future(event.as_obj())?;
+                waiters.push(&future)?;
                 own.waiter.set(Some(future.clone()));
                 return Ok(Progress::Wait(future));
             }
             Input::Resumed(waited) => {
                 let waited = settled(py, waited);
                 if let Some(future) = own.waiter.take() {
-                    common.waiters.remove(&future)?;
+                    waiters.remove(&future)?;
                 }
                 waited.map_err(Raised::raise)?;
             }
@@ -96,35 +121,40 @@ impl Operation for Waiting {
 }
 
 /// `set()`
-fn set(this: &Ref<EventData>) -> Outcome {
+///
+/// # Errors
+/// What a foreign future or the shared deque raises.
+pub fn set(this: &Ref<EventData>) -> Outcome<()> {
     let py = this.py();
     if this.is_set.replace(true) {
-        return Ok(Obj::none(py));
+        return Ok(());
     }
     let woken = Obj::bool(py, true);
     // No waiter leaves the queue before its task runs, so each is met once.
-    this.common.waiters.find(|waiter| {
+    this.waiters.find(|waiter| {
         if !any::is_done(waiter)? {
             any::set_result(waiter, &woken)?;
         }
         Ok(false)
     })?;
-    Ok(Obj::none(py))
+    Ok(())
 }
 
-fn wait(this: &Ref<EventData>, args: Args<'_>) -> Outcome {
-    let py = this.py();
-    no_arguments(py, "Event.wait", args)?;
+/// `wait()`
+///
+/// # Errors
+/// `MemoryError`.
+pub fn wait(this: &Ref<EventData>) -> Outcome {
     let waiting = Waiting {
         event: this.clone(),
         waiter: Slot::default(),
     };
-    operation::make(py, waiting)
+    operation::make(this.py(), waiting)
 }
 
 fn repr(this: &Ref<EventData>) -> Outcome {
     let state = if this.is_set.get() { "set" } else { "unset" };
-    let waiters = object::waiters_text(&this.common)?;
+    let waiters = object::waiters_text(&this.waiters)?;
     object::repr_with(this.as_obj(), &format!("{state}{waiters}"))
 }
 
@@ -141,7 +171,7 @@ pub fn build(py: Python<'_>) -> Outcome {
     )
     .constructor(|this, args| {
         no_arguments(this.py(), "Event.__init__", args)?;
-        this.common.waiters.clear();
+        this.waiters.clear();
         this.is_set.set(false);
         Ok(())
     })
@@ -154,13 +184,13 @@ pub fn build(py: Python<'_>) -> Outcome {
     .method0(
         c"set",
         c"set($self)\n--\n\nSet the flag: all who wait for it go on, and nobody waits while it is set.",
-        set,
+        |this| set(this).map(|()| Obj::none(this.py())),
     )
     .method0(
         c"clear",
         c"clear($self)\n--\n\nTake the flag back: wait() waits for the next set().",
         |this| {
-            this.is_set.set(false);
+            this.unset();
             Ok(Obj::none(this.py()))
         },
     )
@@ -177,9 +207,9 @@ pub fn build(py: Python<'_>) -> Outcome {
     .attribute(
         c"_waiters",
         c"The futures of those who wait.",
-        |this| this.common.waiters.share(this.py()),
+        |this| this.waiters.share(this.py()),
         |this, value| {
-            this.common.waiters.replace(&assigned(this, value)?);
+            this.waiters.replace(&assigned(this, value)?);
             Ok(())
         },
     );
@@ -188,7 +218,10 @@ pub fn build(py: Python<'_>) -> Outcome {
     add_coroutine_method::<EventData, _>(
         &class,
         "wait(self)\n--\n\nWait until the flag is set; not at all if it is. True, always.",
-        wait,
+        |this, args| {
+            no_arguments(this.py(), "Event.wait", args)?;
+            wait(this)
+        },
     )?;
     Ok(class)
 }

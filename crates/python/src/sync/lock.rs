@@ -8,6 +8,7 @@ use pyo3::types::PyAnyMethods;
 
 use super::acquisition::{self, Acquire, Types, is_cancellation};
 use super::object::{self, Common, Primitive, assigned, settled};
+use super::waiters::Waiters;
 use crate::future::any;
 use crate::future::operation::Progress;
 use crate::py::args::no_arguments;
@@ -25,6 +26,8 @@ static TYPES: Types = Types::new();
 #[derive(Default)]
 pub struct LockData {
     common: Common,
+    /// Who waits.
+    waiters: Waiters,
     locked: Cell<bool>,
 }
 
@@ -37,10 +40,12 @@ impl Payload for LockData {
 
     fn visit(&self, visitor: &mut Visitor) {
         self.common.visit(visitor);
+        self.waiters.visit(visitor);
     }
 
     fn clear(&self) {
         self.common.clear();
+        self.waiters.clear();
     }
 }
 
@@ -69,7 +74,7 @@ impl LockData {
 
     /// Lets the first waiter run, unless it will anyway (`_wake_up_first`).
     fn wake_first(&self, py: Python<'_>) -> Outcome<()> {
-        match self.common.waiters.first()? {
+        match self.waiters.first()? {
             Some(first) if !any::is_done(&first)? => any::set_result(&first, &Obj::bool(py, true)),
             _ => Ok(()),
         }
@@ -83,7 +88,7 @@ impl Acquire for LockData {
     #[inline]
     fn begin(this: &Ref<Self>, waiter: &Slot) -> Outcome<Progress> {
         let py = this.py();
-        let waiters = &this.common.waiters;
+        let waiters = &this.waiters;
         // Whoever waits has its turn first; those who were cancelled only look as if they waited.
         if !this.locked.get() && !waiters.has_live()? {
             this.locked.set(true);
@@ -100,7 +105,7 @@ impl Acquire for LockData {
         let py = this.py();
         let waited = settled(py, waited);
         if let Some(future) = waiter.take() {
-            this.common.waiters.remove(&future)?;
+            this.waiters.remove(&future)?;
         }
         if let Err(exception) = waited {
             if is_cancellation(&exception)? && !this.locked.get() {
@@ -128,7 +133,7 @@ fn repr(this: &Ref<LockData>) -> Outcome {
     } else {
         "unlocked"
     };
-    let waiters = object::waiters_text(&this.common)?;
+    let waiters = object::waiters_text(&this.waiters)?;
     object::repr_with(this.as_obj(), &format!("{state}{waiters}"))
 }
 
@@ -146,7 +151,7 @@ pub fn build(py: Python<'_>) -> Outcome {
     )
     .constructor(|this, args| {
         no_arguments(this.py(), "Lock.__init__", args)?;
-        this.common.waiters.clear();
+        this.waiters.clear();
         this.locked.set(false);
         Ok(())
     })
@@ -181,9 +186,9 @@ pub fn build(py: Python<'_>) -> Outcome {
     .attribute(
         c"_waiters",
         c"The futures of those who wait; None before there was one.",
-        |this| this.common.waiters.share_if_used(this.py()),
+        |this| this.waiters.share_if_used(this.py()),
         |this, value| {
-            this.common.waiters.replace(&assigned(this, value)?);
+            this.waiters.replace(&assigned(this, value)?);
             Ok(())
         },
     );

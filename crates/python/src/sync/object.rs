@@ -2,8 +2,10 @@
 
 use std::mem::offset_of;
 
-use pyo3::types::{PyAnyMethods, PyDict, PyDictMethods, PyTuple};
-use pyo3::{Python, intern};
+use pyo3::types::{
+    PyAny, PyAnyMethods, PyDict, PyDictMethods, PyString, PyTuple, PyTupleMethods, PyTypeMethods,
+};
+use pyo3::{Bound, PyErr, Python, intern};
 
 use super::loop_bound::LoopBound;
 use super::waiters::Waiters;
@@ -22,8 +24,6 @@ pub struct Common {
     dict: Dict,
     /// The loop.
     pub bound: LoopBound,
-    /// Who waits.
-    pub waiters: Waiters,
 }
 
 impl Common {
@@ -37,14 +37,12 @@ impl Common {
     pub fn visit(&self, visitor: &mut Visitor) {
         self.dict.visit(visitor);
         self.bound.visit(visitor);
-        self.waiters.visit(visitor);
     }
 
     /// Drops everything.
     pub fn clear(&self) {
         self.dict.clear();
         self.bound.clear();
-        self.waiters.clear();
     }
 }
 
@@ -88,18 +86,23 @@ pub fn common<T: Primitive>(builder: TypeBuilder<T>, offset: usize) -> TypeBuild
         )
 }
 
-/// Lets `copy` and `pickle` copy the object, as they do asyncio's.
+/// Lets `copy` and `pickle` copy the object, as they do asyncio's, whose attributes are all in its `__dict__`.
 pub fn copying<T: Primitive>(builder: TypeBuilder<T>) -> TypeBuilder<T> {
     builder
         .method1(
             c"__reduce_ex__",
             c"__reduce_ex__($self, protocol, /)\n--\n\nHow the object is copied.",
-            |this, _protocol| reduce(this),
+            |this, protocol| reduce(this.as_obj(), protocol),
+        )
+        .method0(
+            c"__getstate__",
+            c"__getstate__($self, /)\n--\n\nWhat a copy gets.",
+            state,
         )
         .method(
             c"__setstate__",
             c"__setstate__($self, state, /)\n--\n\nMakes the object a copy.",
-            |this, args| set_state(this.as_obj(), args),
+            set_state,
         )
 }
 
@@ -107,7 +110,7 @@ pub fn copying<T: Primitive>(builder: TypeBuilder<T>) -> TypeBuilder<T> {
 ///
 /// # Errors
 /// What making a type raises.
-pub fn build<T: Primitive>(py: Python<'_>, builder: TypeBuilder<T>) -> Outcome {
+pub fn build<T: Payload>(py: Python<'_>, builder: TypeBuilder<T>) -> Outcome {
     let class = builder.build(py)?;
     let name = intern!(py, "__name__");
     call::set_attr(&class, name, &call::attr(&class, name)?)?;
@@ -147,35 +150,106 @@ pub fn repr_with(this: &Obj, extra: &str) -> Outcome {
 ///
 /// # Errors
 /// What the shared deque raises.
-pub fn waiters_text(common: &Common) -> Outcome<String> {
-    Ok(match common.waiters.len()? {
+pub fn waiters_text(waiters: &Waiters) -> Outcome<String> {
+    Ok(match waiters.len()? {
         0 => String::new(),
         count => format!(", waiters:{count}"),
     })
 }
 
-/// `__reduce_ex__`: a new object of the class, and what `__setstate__` gives it.
-fn reduce<T: Primitive>(this: &Ref<T>) -> Outcome {
+/// `object.__reduce_ex__`, with a protocol that asks for a new object of the class: the older ones cannot make one.
+fn reduce(this: &Obj, protocol: &Obj) -> Outcome {
+    const OLDEST: i64 = 2;
     let py = this.py();
-    let dict = call::attr(this.as_obj(), intern!(py, "__dict__"))?;
-    let state = dict.bind().cast::<PyDict>()?.copy()?;
-    for &name in T::STATE {
-        state.set_item(name, this.as_obj().bind().getattr(name)?)?;
-    }
-    let new = py.import("copyreg")?.getattr("__newobj__")?;
-    let class = PyTuple::new(py, [this.as_obj().bind().get_type()])?;
-    let reduced = PyTuple::new(py, [new, class.into_any(), state.into_any()])?;
-    Ok(Obj::from(reduced.into_any()))
+    let protocol = protocol.bind().extract::<i64>()?.max(OLDEST);
+    let object = py.get_type::<PyAny>();
+    let reduced = object.call_method1(intern!(py, "__reduce_ex__"), (this.bind(), protocol))?;
+    Ok(Obj::from(reduced))
 }
 
-fn set_state(this: &Obj, args: Args<'_>) -> Outcome {
+/// `object.__getstate__`, with the fields beside what is in the `__dict__`.
+fn state<T: Primitive>(this: &Ref<T>) -> Outcome {
     let py = this.py();
+    let object = this.as_obj().bind();
+    let found = py
+        .get_type::<PyAny>()
+        .call_method1(intern!(py, "__getstate__"), (object,))?;
+    let (dict, slots) = dict_and_slots(&found)?;
+    let state = match dict {
+        Some(dict) => dict.copy()?,
+        None => PyDict::new(py),
+    };
+    for name in names::<T>() {
+        if let Some(value) = object.getattr_opt(name)? {
+            state.set_item(name, value)?;
+        }
+    }
+    if this.common().bound.get().is_none() {
+        state.del_item(LOOP)?;
+    }
+    match slots {
+        Some(slots) => Ok(Obj::from(PyTuple::new(py, [state, slots])?.into_any())),
+        None => Ok(Obj::from(state.into_any())),
+    }
+}
+
+/// The name of the one field that a class has as well: without a loop, an object has none of its own.
+const LOOP: &str = "_loop";
+
+fn names<T: Primitive>() -> impl Iterator<Item = &'static str> {
+    T::STATE.iter().copied().chain([LOOP])
+}
+
+/// A part of a state, if there is one.
+type Part<'py> = Option<Bound<'py, PyDict>>;
+
+/// The two parts of a state: what goes into the `__dict__`, and what into `__slots__`.
+fn dict_and_slots<'py>(state: &Bound<'py, PyAny>) -> Outcome<(Part<'py>, Part<'py>)> {
+    let part = |part: Bound<'py, PyAny>| -> Outcome<Part<'py>> {
+        if part.is_none() {
+            return Ok(None);
+        }
+        Ok(Some(part.cast_into::<PyDict>().map_err(PyErr::from)?))
+    };
+    match state.cast::<PyTuple>() {
+        Ok(parts) => Ok((part(parts.get_item(0)?)?, part(parts.get_item(1)?)?)),
+        Err(_) => Ok((part(state.clone())?, None)),
+    }
+}
+
+/// What `copy` and `pickle` do with a state by themselves, except that the fields are set.
+fn set_state<T: Primitive>(this: &Ref<T>, args: Args<'_>) -> Outcome {
+    let py = this.py();
+    let object = this.as_obj().bind();
     let [state] = exactly(py, "__setstate__", ["state"], args)?;
-    for (name, value) in state.bind().cast::<PyDict>()?.iter() {
-        this.bind()
-            .setattr(name.cast::<pyo3::types::PyString>()?, value)?;
+    let (dict, slots) = dict_and_slots(state.bind())?;
+    let own = object.getattr(intern!(py, "__dict__"))?;
+    for (name, value) in dict.iter().flat_map(PyDictMethods::iter) {
+        let text = name.cast::<PyString>().map_err(PyErr::from)?;
+        if names::<T>().any(|field| text == field) {
+            object.setattr(text, value)?;
+        } else {
+            own.set_item(name, value)?;
+        }
+    }
+    for (name, value) in slots.iter().flat_map(PyDictMethods::iter) {
+        object.setattr(name.cast::<PyString>().map_err(PyErr::from)?, value)?;
     }
     Ok(Obj::none(py))
+}
+
+/// AttributeError: the object has no attribute of this name.
+#[cold]
+pub fn no_attribute(this: &Obj, name: &str) -> Raised {
+    let py = this.py();
+    let class = py.get_type::<pyo3::exceptions::PyAttributeError>();
+    match this.bind().get_type().name() {
+        Ok(own) => {
+            let text = format!("'{own}' object has no attribute '{name}'");
+            Raised::of(&Obj::from(class), &text)
+        }
+        Err(error) => Raised::from(error),
+    }
 }
 
 /// Takes the exception of what was waited for, so that Python can be called before it is raised again.

@@ -10,6 +10,7 @@ use pyo3::types::{PyAnyMethods, PyStringMethods};
 use super::acquisition::{self, Acquire, Types, is_cancellation};
 use super::count::Count;
 use super::object::{self, Common, Primitive, assigned, settled};
+use super::waiters::Waiters;
 use crate::future::any;
 use crate::future::operation::Progress;
 use crate::py::args::{Args, Signature};
@@ -30,6 +31,8 @@ static TYPES: Types = Types::new();
 #[derive(Default)]
 pub struct SemaphoreData {
     common: Common,
+    /// Who waits.
+    waiters: Waiters,
     value: Count,
 }
 
@@ -49,11 +52,13 @@ impl Payload for SemaphoreData {
 
     fn visit(&self, visitor: &mut Visitor) {
         self.common.visit(visitor);
+        self.waiters.visit(visitor);
         self.value.visit(visitor);
     }
 
     fn clear(&self) {
         self.common.clear();
+        self.waiters.clear();
         self.value.clear();
     }
 }
@@ -99,13 +104,13 @@ impl SemaphoreData {
     /// `locked()`, as this class has it: somebody else is first.
     #[inline]
     fn is_locked(&self) -> Outcome<bool> {
-        Ok(self.value.is_zero()? || self.common.waiters.has_live()?)
+        Ok(self.value.is_zero()? || self.waiters.has_live()?)
     }
 
     /// Wakes the first who waits and was not woken yet; whether there was one (`_wake_up_next`).
     #[inline]
     fn wake_next(&self, py: Python<'_>) -> Outcome<bool> {
-        let Some(next) = self.common.waiters.next_pending()? else {
+        let Some(next) = self.waiters.next_pending()? else {
             return Ok(false);
         };
         self.value.add(py, -1)?;
@@ -176,7 +181,7 @@ impl Acquire for SemaphoreData {
             return Ok(Progress::Done(Obj::bool(py, true)));
         }
         let future = this.common.bound.make_future(this.as_obj())?;
-        this.common.waiters.push(&future)?;
+        this.waiters.push(&future)?;
         waiter.set(Some(future.clone()));
         Ok(Progress::Wait(future))
     }
@@ -186,7 +191,7 @@ impl Acquire for SemaphoreData {
         let py = this.py();
         let waited = settled(py, waited);
         if let Some(future) = waiter.take() {
-            this.common.waiters.remove(&future)?;
+            this.waiters.remove(&future)?;
             this.left(&future, &waited)?;
         }
         waited.map_err(Raised::raise)?;
@@ -222,7 +227,7 @@ fn initialise(this: &Ref<SemaphoreData>, args: Args<'_>, signature: &Signature<1
         let text = "Semaphore initial value must be >= 0";
         return Err(Raised::value_error(py, text));
     }
-    this.common.waiters.clear();
+    this.waiters.clear();
     this.value.set(&value);
     Ok(value)
 }
@@ -236,7 +241,7 @@ fn repr(this: &Ref<SemaphoreData>) -> Outcome {
         let value = this.value.get(py);
         format!("unlocked, value:{}", value.bind().str()?.to_string_lossy())
     };
-    let waiters = object::waiters_text(&this.common)?;
+    let waiters = object::waiters_text(&this.waiters)?;
     object::repr_with(this.as_obj(), &format!("{state}{waiters}"))
 }
 
@@ -289,9 +294,9 @@ pub fn build(py: Python<'_>) -> Outcome {
     .attribute(
         c"_waiters",
         c"The futures of those who wait; None before there was one.",
-        |this| this.common.waiters.share_if_used(this.py()),
+        |this| this.waiters.share_if_used(this.py()),
         |this, value| {
-            this.common.waiters.replace(&assigned(this, value)?);
+            this.waiters.replace(&assigned(this, value)?);
             Ok(())
         },
     );

@@ -19,7 +19,8 @@ use crate::py::object::Obj;
 use crate::py::slots::TypeBuilder;
 use crate::sync::acquisition::{self, Acquire, Types, acquire_any, release_any};
 use crate::sync::lock::LockData;
-use crate::sync::object::{self, Common, Primitive, assigned, is_plain};
+use crate::sync::object::{self, Common, Primitive, assigned, is_plain, no_attribute};
+use crate::sync::waiters::Waiters;
 
 static TYPE: TypeSlot = TypeSlot::new();
 static TYPES: Types = Types::new();
@@ -28,6 +29,8 @@ static TYPES: Types = Types::new();
 #[derive(Default)]
 pub struct ConditionData {
     pub(super) common: Common,
+    /// Who waits.
+    pub(super) waiters: Waiters,
     lock: Slot,
     /// `locked`, `acquire` and `release`, which are the lock's. None where the lock is a plain one of ours: then they are
     /// made when somebody asks.
@@ -46,12 +49,14 @@ impl Payload for ConditionData {
 
     fn visit(&self, visitor: &mut Visitor) {
         self.common.visit(visitor);
+        self.waiters.visit(visitor);
         visitor.slot(&self.lock);
         self.exported.iter().for_each(|method| visitor.slot(method));
     }
 
     fn clear(&self) {
         self.common.clear();
+        self.waiters.clear();
         self.lock.set(None);
         self.exported.iter().for_each(|method| method.set(None));
     }
@@ -97,7 +102,7 @@ impl ConditionData {
         let small = count.bind().extract::<i64>().ok();
         let number = Cell::new(0_i64);
         // No waiter leaves the queue before its task runs, so each is met once.
-        self.common.waiters.find(|waiter| {
+        self.waiters.find(|waiter| {
             let is_enough = match small {
                 Some(count) => number.get() >= count,
                 None => count.bind().le(number.get())?,
@@ -179,7 +184,7 @@ pub fn notify(this: &Ref<ConditionData>, count: &Obj) -> Outcome<()> {
 /// As `notify`.
 pub fn notify_all(this: &Ref<ConditionData>) -> Outcome<()> {
     let py = this.py();
-    let count = this.common.waiters.len()?;
+    let count = this.waiters.len()?;
     let count = Obj::from(PyInt::new(py, count).into_any());
     if is_plain(this) {
         return notify(this, &count);
@@ -221,16 +226,8 @@ fn exported(this: &Ref<ConditionData>, index: usize) -> Outcome {
             let bound = method.call_method1(intern!(py, "__get__"), (lock.as_obj().bind(),))?;
             Ok(Obj::from(bound))
         }
-        None => Err(no_attribute(this, name)),
+        None => Err(no_attribute(this.as_obj(), name)),
     }
-}
-
-#[cold]
-fn no_attribute(this: &Ref<ConditionData>, name: &str) -> Raised {
-    let py = this.py();
-    let class = py.get_type::<pyo3::exceptions::PyAttributeError>();
-    let text = format!("'Condition' object has no attribute '{name}'");
-    Raised::of(&Obj::from(class), &text)
 }
 
 /// `cond.acquire = method`: from now on none of the three is what the lock has of its own.
@@ -254,7 +251,7 @@ fn repr(this: &Ref<ConditionData>) -> Outcome {
     } else {
         "unlocked"
     };
-    let waiters = object::waiters_text(&this.common)?;
+    let waiters = object::waiters_text(&this.waiters)?;
     object::repr_with(this.as_obj(), &format!("{state}{waiters}"))
 }
 
@@ -292,7 +289,7 @@ fn attributes(builder: TypeBuilder<ConditionData>) -> TypeBuilder<ConditionData>
             c"The lock.",
             |this| match this.lock.get() {
                 Some(lock) => Ok(lock),
-                None => Err(no_attribute(this, "_lock")),
+                None => Err(no_attribute(this.as_obj(), "_lock")),
             },
             |this, value| {
                 this.lock.set(Some(assigned(this, value)?));
@@ -302,9 +299,9 @@ fn attributes(builder: TypeBuilder<ConditionData>) -> TypeBuilder<ConditionData>
         .attribute(
             c"_waiters",
             c"The futures of those who wait.",
-            |this| this.common.waiters.share(this.py()),
+            |this| this.waiters.share(this.py()),
             |this, value| {
-                this.common.waiters.replace(&assigned(this, value)?);
+                this.waiters.replace(&assigned(this, value)?);
                 Ok(())
             },
         )

@@ -85,7 +85,7 @@ impl Waiting {
             self.failure.set(Some(exception));
         }
         if let Some(future) = self.waiter.take()
-            && let Err(raised) = condition.common.waiters.remove(&future)
+            && let Err(raised) = condition.waiters.remove(&future)
         {
             self.failure.set(Some(raised.take(condition.py())));
         }
@@ -169,7 +169,7 @@ fn enqueue(condition: &Ref<ConditionData>, future: Option<Obj>) -> Outcome {
         Some(future) => future,
         None => make_future(condition)?,
     };
-    condition.common.waiters.push(&future)?;
+    condition.waiters.push(&future)?;
     Ok(future)
 }
 

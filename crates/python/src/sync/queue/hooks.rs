@@ -6,12 +6,13 @@
 use pyo3::intern;
 use pyo3::types::{PyAnyMethods, PyList, PyListMethods};
 
-use super::queue::{Order, QueueData, plain};
+use super::queue::{Order, QueueData, items, plain};
 use crate::py::call;
 use crate::py::errors::Outcome;
 use crate::py::imports;
 use crate::py::instance::Ref;
 use crate::py::object::Obj;
+use crate::sync::waiters::Waiters;
 
 /// `_init(maxsize)`: makes what holds the items.
 ///
@@ -34,7 +35,7 @@ pub fn own_init(this: &Ref<QueueData>) -> Outcome<()> {
         Order::Fifo => call::call0(imports::deque(py))?,
         Order::Lifo | Order::Priority => Obj::from(PyList::empty(py).into_any()),
     };
-    this.items.set(Some(items));
+    this.set_items(Some(items));
     Ok(())
 }
 
@@ -56,7 +57,7 @@ pub fn put(this: &Ref<QueueData>, item: &Obj) -> Outcome<()> {
 /// What comparing items raises.
 #[inline]
 pub fn own_put(this: &Ref<QueueData>, item: &Obj) -> Outcome<()> {
-    let (py, items) = (this.py(), this.items()?);
+    let (py, items) = (this.py(), items(this)?);
     match this.order.get() {
         Order::Fifo if is_deque(&items) => {
             call::call(imports::deque_append(py), [&items, item]).map(drop)
@@ -87,7 +88,7 @@ pub fn get(this: &Ref<QueueData>) -> Outcome {
 /// IndexError when there is nothing; what comparing items raises.
 #[inline]
 pub fn own_get(this: &Ref<QueueData>) -> Outcome {
-    let (py, items) = (this.py(), this.items()?);
+    let (py, items) = (this.py(), items(this)?);
     match this.order.get() {
         Order::Fifo if is_deque(&items) => call::call(imports::deque_popleft(py), [&items]),
         Order::Fifo => call::method(&items, intern!(py, "popleft"), []),
@@ -100,6 +101,30 @@ pub fn own_get(this: &Ref<QueueData>) -> Outcome {
 #[inline]
 fn is_deque(items: &Obj) -> bool {
     items.type_is(imports::deque(items.py()))
+}
+
+/// `_wakeup_next(line)`.
+///
+/// # Errors
+/// What a foreign future, the shared deque or a subclass raises.
+#[inline]
+pub fn wake_next(this: &Ref<QueueData>, line: &Waiters) -> Outcome<()> {
+    let py = this.py();
+    if plain(this).is_some() {
+        return line.wake_next(py);
+    }
+    let line = line.share(py)?;
+    call::method(this.as_obj(), intern!(py, "_wakeup_next"), [&line]).map(drop)
+}
+
+/// `Queue._wakeup_next`, which asks nothing of the queue.
+///
+/// # Errors
+/// As `wake_next`.
+pub fn own_wake_next(line: &Obj) -> Outcome<()> {
+    let waiters = Waiters::default();
+    waiters.replace(line);
+    waiters.wake_next(line.py())
 }
 
 /// `empty()`.
@@ -120,7 +145,7 @@ pub fn is_empty(this: &Ref<QueueData>) -> Outcome<bool> {
 /// What asking the items raises.
 #[inline]
 pub fn own_is_empty(this: &Ref<QueueData>) -> Outcome<bool> {
-    Ok(!this.items()?.bind().is_truthy()?)
+    Ok(!items(this)?.bind().is_truthy()?)
 }
 
 /// `full()`.
@@ -144,7 +169,7 @@ pub fn own_is_full(this: &Ref<QueueData>) -> Outcome<bool> {
     let py = this.py();
     match (this.limit(), plain(this)) {
         (Some(limit), _) if limit <= 0 => Ok(false),
-        (Some(limit), Some(_)) => Ok(this.items()?.bind().len()?.cast_signed() >= limit),
+        (Some(limit), Some(_)) => Ok(items(this)?.bind().len()?.cast_signed() >= limit),
         _ => {
             let maxsize = this.maxsize(py);
             if maxsize.bind().le(0)? {

@@ -1,7 +1,7 @@
 //! `Queue.put`, `Queue.get` and `Queue.join`: the operations that wait.
 
-use super::hooks;
 use super::queue::{QueueData, get_nowait, plain, put_nowait, shut_down};
+use super::{finished, hooks};
 use crate::future::any;
 use crate::future::operation::{Input, Machine, Operation, Progress};
 use crate::py::call;
@@ -133,7 +133,7 @@ impl Waiting {
     }
 
     fn begin(&self, queue: &Ref<QueueData>, line: &Waiters) -> Outcome<Progress> {
-        let waiter = queue.bound.make_future(queue.as_obj())?;
+        let waiter = queue.common.bound.make_future(queue.as_obj())?;
         line.push(&waiter)?;
         self.waiter.set(Some(waiter.clone()));
         Ok(Progress::Wait(waiter))
@@ -157,7 +157,7 @@ impl Waiting {
             any::cancel(&waiter)?;
             line.discard(&waiter)?;
             if !is_hopeless(queue)? && !any::is_cancelled(&waiter)? {
-                line.wake_next(py)?;
+                hooks::wake_next(queue, line)?;
             }
         }
         Err(Raised::raise(exception))
@@ -175,16 +175,12 @@ impl Waiting {
 }
 
 /// `await queue.join()`
-pub struct Join {
-    waiting: Waiting,
-}
+pub struct Join(Slot<Ref<QueueData>>);
 
 impl Join {
     /// To wait until all items of `queue` are done.
     pub fn new(queue: &Ref<QueueData>) -> Self {
-        Self {
-            waiting: Waiting::new(queue),
-        }
+        Self(Slot::new(Some(queue.clone())))
     }
 }
 
@@ -193,34 +189,21 @@ impl Operation for Join {
     const NAME: &'static str = "Queue.join";
 
     fn visit(&self, visitor: &mut Visitor) {
-        self.waiting.visit(visitor);
+        visitor.slot(&self.0);
     }
 
     fn clear(&self) {
-        self.waiting.clear();
+        self.0.set(None);
     }
 
     fn resume(this: &Machine<Self>, input: Input) -> Outcome<Progress> {
-        let (own, py) = (this.own(), this.py());
-        let queue = own.waiting.queue()?;
-        match input {
-            Input::Start if queue.unfinished.get() > 0 => {
-                let waiter = queue.joining.make_future(queue.as_obj())?;
-                queue.joiners.push(&waiter)?;
-                own.waiting.waiter.set(Some(waiter.clone()));
-                Ok(Progress::Wait(waiter))
+        match (input, this.own().0.get()) {
+            (Input::Resumed(outcome), _) => drop(outcome?),
+            (Input::Start, Some(queue)) if queue.unfinished.get() > 0 => {
+                return finished::wait(&queue).map(Progress::Wait);
             }
-            Input::Start => Ok(Progress::Done(Obj::none(py))),
-            Input::Resumed(outcome) => {
-                let outcome = outcome.map_err(|raised| raised.take(py));
-                if let Some(waiter) = own.waiting.waiter.take() {
-                    queue.joiners.discard(&waiter)?;
-                }
-                match outcome {
-                    Ok(_) => Ok(Progress::Done(Obj::none(py))),
-                    Err(exception) => Err(Raised::raise(exception)),
-                }
-            }
+            (Input::Start, _) => {}
         }
+        Ok(Progress::Done(Obj::none(this.py())))
     }
 }

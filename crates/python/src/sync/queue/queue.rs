@@ -10,9 +10,9 @@ use std::mem::offset_of;
 use pyo3::types::{PyAnyMethods, PyModule, PyModuleMethods, PyTypeMethods};
 use pyo3::{Bound, Python, intern};
 
-use super::hooks;
 use super::operations as wait;
-use crate::future::future::{cannot_delete, generic_alias};
+use super::{finished, hooks};
+use crate::future::future::generic_alias;
 use crate::future::operation;
 use crate::py::args::{Args, Signature, exactly, no_arguments};
 use crate::py::call;
@@ -21,11 +21,12 @@ use crate::py::errors::{Outcome, Raised};
 use crate::py::function;
 use crate::py::gc::Visitor;
 use crate::py::imports;
-use crate::py::instance::{Derived, Dict, Family, Payload, Ref, TypeSlot, WeakList};
+use crate::py::instance::{Derived, Family, Payload, Ref, TypeSlot};
 use crate::py::object::Obj;
 use crate::py::slots::TypeBuilder;
 use crate::py::version::PY_3_13;
-use crate::sync::loop_bound::LoopBound;
+use crate::sync::event::EventData;
+use crate::sync::object::{self, Common, Primitive, assigned, no_attribute};
 use crate::sync::waiters::Waiters;
 
 static TYPE: TypeSlot = TypeSlot::new();
@@ -48,25 +49,21 @@ pub enum Order {
 
 /// The payload.
 pub struct QueueData {
-    weak: WeakList,
-    dict: Dict,
+    pub common: Common,
     /// Which of the three is the nearest class.
     pub order: Cell<Order>,
     /// `_queue`
-    pub items: Slot,
+    items: Slot,
     /// `_maxsize`, whatever was given.
     maxsize: Slot,
     /// The same as a number; none when it has to be compared in Python.
     limit: Cell<Option<isize>>,
-    pub bound: LoopBound,
-    /// The same for those who join, as asyncio has them wait at an Event of its own.
-    pub joining: LoopBound,
     /// Who waits for an item.
     pub getters: Waiters,
     /// Who waits for room.
     pub putters: Waiters,
-    /// Who waits for all items to be done.
-    pub joiners: Waiters,
+    /// `_finished`: the event at which those wait who join.
+    pub finished: Slot,
     /// `_unfinished_tasks`
     pub unfinished: Cell<i64>,
     pub is_shut_down: Cell<bool>,
@@ -77,42 +74,51 @@ impl Payload for QueueData {
 
     fn blank() -> Self {
         Self {
-            weak: WeakList::default(),
-            dict: Dict::default(),
+            common: Common::default(),
             order: Cell::new(Order::Fifo),
             items: Slot::default(),
             maxsize: Slot::default(),
             limit: Cell::new(None),
-            bound: LoopBound::default(),
-            joining: LoopBound::default(),
             getters: Waiters::default(),
             putters: Waiters::default(),
-            joiners: Waiters::default(),
+            finished: Slot::default(),
             unfinished: Cell::new(0),
             is_shut_down: Cell::new(false),
         }
     }
 
     fn visit(&self, visitor: &mut Visitor) {
-        self.dict.visit(visitor);
-        visitor.slot(&self.items);
-        visitor.slot(&self.maxsize);
-        self.bound.visit(visitor);
-        self.joining.visit(visitor);
-        for line in [&self.getters, &self.putters, &self.joiners] {
-            line.visit(visitor);
+        self.common.visit(visitor);
+        for field in [&self.items, &self.maxsize, &self.finished] {
+            visitor.slot(field);
         }
+        self.getters.visit(visitor);
+        self.putters.visit(visitor);
     }
 
     fn clear(&self) {
-        self.dict.clear();
-        self.items.set(None);
-        self.maxsize.set(None);
-        self.bound.clear();
-        self.joining.clear();
-        for line in [&self.getters, &self.putters, &self.joiners] {
-            line.clear();
+        self.common.clear();
+        for field in [&self.items, &self.maxsize, &self.finished] {
+            field.set(None);
         }
+        self.getters.clear();
+        self.putters.clear();
+    }
+}
+
+impl Primitive for QueueData {
+    const STATE: &'static [&'static str] = &[
+        "_maxsize",
+        "_getters",
+        "_putters",
+        "_unfinished_tasks",
+        "_finished",
+        "_queue",
+        "_is_shutdown",
+    ];
+
+    fn common(&self) -> &Common {
+        &self.common
     }
 }
 
@@ -127,6 +133,11 @@ impl QueueData {
         self.limit.get()
     }
 
+    /// `_queue = items`
+    pub fn set_items(&self, items: Option<Obj>) {
+        self.items.set(items);
+    }
+
     fn set_maxsize(&self, maxsize: Obj) {
         let limit = match maxsize.bind().cast::<pyo3::types::PyInt>() {
             Ok(number) => number.extract().ok(),
@@ -135,18 +146,16 @@ impl QueueData {
         self.limit.set(limit);
         self.maxsize.set(Some(maxsize));
     }
+}
 
-    /// `_queue`
-    ///
-    /// # Errors
-    /// AttributeError when a subclass has not made it.
-    #[inline]
-    pub fn items(&self) -> Outcome {
-        self.items.get().ok_or_else(|| {
-            let text = "the queue has no attribute '_queue'";
-            Raised::from(pyo3::exceptions::PyAttributeError::new_err(text))
-        })
-    }
+/// `_queue`
+///
+/// # Errors
+/// AttributeError when a subclass has not made it.
+#[inline]
+pub fn items(this: &Ref<QueueData>) -> Outcome {
+    let items = this.items.get();
+    items.ok_or_else(|| no_attribute(this.as_obj(), "_queue"))
 }
 
 /// The fields of a queue whose methods are all ours; none for an instance of a Python subclass, and for one that was given
@@ -155,7 +164,7 @@ impl QueueData {
 pub fn plain(this: &Ref<QueueData>) -> Option<&Ref<QueueData>> {
     KINDS
         .cast(this.as_obj())
-        .filter(|queue| !queue.dict.exists())
+        .filter(|queue| !queue.common.has_attributes())
 }
 
 fn initialise(this: &Ref<QueueData>, args: Args<'_>) -> Outcome<()> {
@@ -167,12 +176,14 @@ fn initialise(this: &Ref<QueueData>, args: Args<'_>) -> Outcome<()> {
         None => int(py, 0),
     };
     this.set_maxsize(maxsize.clone());
+    this.getters.clear();
+    this.putters.clear();
     this.unfinished.set(0);
+    this.finished
+        .set(Some(EventData::make(py, true)?.into_obj()));
+    hooks::init(this, &maxsize)?;
     this.is_shut_down.set(false);
-    for line in [&this.getters, &this.putters, &this.joiners] {
-        line.clear();
-    }
-    hooks::init(this, &maxsize)
+    Ok(())
 }
 
 /// What `LifoQueue` and `PriorityQueue` add: the order.
@@ -217,7 +228,8 @@ pub fn put_nowait(this: &Ref<QueueData>, item: &Obj) -> Outcome<()> {
     }
     hooks::put(this, item)?;
     this.unfinished.set(this.unfinished.get() + 1);
-    this.getters.wake_next(py)
+    finished::begin_work(this)?;
+    hooks::wake_next(this, &this.getters)
 }
 
 /// `get_nowait()`, whoever asks.
@@ -234,7 +246,7 @@ pub fn get_nowait(this: &Ref<QueueData>) -> Outcome {
         return Err(raise_bare(imports::queue_empty(py)));
     }
     let item = hooks::get(this)?;
-    this.putters.wake_next(py)?;
+    hooks::wake_next(this, &this.putters)?;
     Ok(item)
 }
 
@@ -263,7 +275,7 @@ fn task_done(this: &Ref<QueueData>) -> Outcome {
     }
     this.unfinished.set(left);
     if left == 0 {
-        this.joiners.wake_all(py)?;
+        finished::end_work(this)?;
     }
     Ok(Obj::none(py))
 }
@@ -283,7 +295,7 @@ fn shutdown(this: &Ref<QueueData>, args: Args<'_>) -> Outcome {
             this.unfinished.set((this.unfinished.get() - 1).max(0));
         }
         if this.unfinished.get() == 0 {
-            this.joiners.wake_all(py)?;
+            finished::end_work(this)?;
         }
     }
     this.getters.wake_all(py)?;
@@ -340,23 +352,25 @@ pub fn add_to(module: &Bound<'_, PyModule>) -> Outcome<()> {
     operation::build::<wait::Get>(py)?;
     operation::build::<wait::Join>(py)?;
     let queue = build(py)?;
-    let priority = TypeBuilder::<Derived<QueueData, Ordered<false>>>::new(
+    let least_first = TypeBuilder::<Derived<QueueData, Ordered<false>>>::new(
         c"asyncioxide.queues.PriorityQueue",
         c"PriorityQueue(maxsize=0)\n--\n\n\
           A queue that gives the least item first. Items are compared; tuples (priority, data) are usual.",
     )
     .base(&TYPE)
     .subclassable()
-    .constructor(|this, args| initialise(this.upcast(), args))
-    .build(py)?;
-    let lifo = TypeBuilder::<Derived<QueueData, Ordered<true>>>::new(
+    .constructor(|this, args| initialise(this.upcast(), args));
+    let last_first = TypeBuilder::<Derived<QueueData, Ordered<true>>>::new(
         c"asyncioxide.queues.LifoQueue",
         c"LifoQueue(maxsize=0)\n--\n\nA queue that gives the item first that came last.",
     )
     .base(&TYPE)
     .subclassable()
-    .constructor(|this, args| initialise(this.upcast(), args))
-    .build(py)?;
+    .constructor(|this, args| initialise(this.upcast(), args));
+    let (priority, lifo) = (
+        object::build(py, least_first)?,
+        object::build(py, last_first)?,
+    );
     KINDS.admit::<Ordered<false>>();
     KINDS.admit::<Ordered<true>>();
     module.add("Queue", queue.bind())?;
@@ -372,13 +386,11 @@ fn build(py: Python<'_>) -> Outcome {
           A queue for tasks of one loop: first in, first out.\n\n\
           maxsize: how many items it holds before put() waits; 0 or less means any number.",
     )
-    .subclassable()
     .constructor(initialise)
-    .weak_references(offset_of!(QueueData, weak))
-    .instance_dict(offset_of!(QueueData, dict))
     .repr(repr)
     .string(|this| shown(this, ""));
-    let queue = attributes(methods(builder)).build(py)?;
+    let builder = object::common(attributes(methods(builder)), offset_of!(QueueData, common));
+    let queue = object::build(py, builder)?;
     function::add_coroutine_method::<QueueData, _>(
         &queue,
         "put(self, item)\n--\n\n\
@@ -429,7 +441,7 @@ fn methods(builder: TypeBuilder<QueueData>) -> TypeBuilder<QueueData> {
             get_nowait,
         )
         .method0(c"qsize", c"qsize($self)\n--\n\nHow many items are in the queue.", |this| {
-            Ok(int(this.py(), i64::try_from(this.items()?.bind().len()?).unwrap_or(i64::MAX)))
+            Ok(int(this.py(), i64::try_from(items(this)?.bind().len()?).unwrap_or(i64::MAX)))
         })
         .method0(c"empty", c"empty($self)\n--\n\nWhether there is no item in the queue.", |this| {
             Ok(Obj::bool(this.py(), hooks::own_is_empty(this)?))
@@ -463,6 +475,11 @@ fn methods(builder: TypeBuilder<QueueData>) -> TypeBuilder<QueueData> {
             Ok(Obj::none(this.py()))
         })
         .method0(c"_get", c"_get($self)\n--\n\nTake an item out. For subclasses.", hooks::own_get)
+        .method1(
+            c"_wakeup_next",
+            c"_wakeup_next($self, waiters, /)\n--\n\nLet the first of the waiters run that is not done yet.",
+            |this, waiters| hooks::own_wake_next(waiters).map(|()| Obj::none(this.py())),
+        )
         .method0(c"_format", c"_format($self)\n--\n\nWhat the reprs say of the state.", format_state)
         .class_method1(
             c"__class_getitem__",
@@ -480,33 +497,23 @@ fn attributes(builder: TypeBuilder<QueueData>) -> TypeBuilder<QueueData> {
             c"_maxsize",
             c"The same.",
             |this| Ok(this.maxsize(this.py())),
-            |this, value| match value {
-                Some(value) => {
-                    this.set_maxsize(value.clone());
-                    Ok(())
-                }
-                None => Err(cannot_delete(this.py())),
-            },
-        )
-        .attribute(
-            c"_queue",
-            c"What holds the items.",
-            |this| this.items(),
             |this, value| {
-                this.items.set(value.cloned());
+                this.set_maxsize(assigned(this, value)?);
                 Ok(())
             },
         )
+        .attribute(c"_queue", c"What holds the items.", items, |this, value| {
+            this.set_items(value.cloned());
+            Ok(())
+        })
         .attribute(
             c"_unfinished_tasks",
             c"How many items are not done.",
             |this| Ok(int(this.py(), this.unfinished.get())),
-            |this, value| match value {
-                Some(value) => {
-                    this.unfinished.set(value.bind().extract()?);
-                    Ok(())
-                }
-                None => Err(cannot_delete(this.py())),
+            |this, value| {
+                this.unfinished
+                    .set(assigned(this, value)?.bind().extract()?);
+                Ok(())
             },
         )
         .attribute(
@@ -521,24 +528,30 @@ fn attributes(builder: TypeBuilder<QueueData>) -> TypeBuilder<QueueData> {
             |this| this.putters.share(this.py()),
             |this, value| replace(this, &this.putters, value),
         )
-        .getter(
-            c"_loop",
-            c"The loop that the queue belongs to, once it is known.",
-            |this| Ok(this.bound.get().unwrap_or_else(|| Obj::none(this.py()))),
+        .attribute(
+            c"_finished",
+            c"The event that is set while all items are done.",
+            finished::event,
+            |this, value| {
+                this.finished.set(Some(assigned(this, value)?));
+                Ok(())
+            },
         )
         .when(PY_3_13, |builder| {
-            builder.getter(c"_is_shutdown", c"Whether shutdown() was called.", |this| {
-                Ok(Obj::bool(this.py(), this.is_shut_down.get()))
-            })
+            builder.attribute(
+                c"_is_shutdown",
+                c"Whether shutdown() was called.",
+                |this| Ok(Obj::bool(this.py(), this.is_shut_down.get())),
+                |this, value| {
+                    let is_shut_down = assigned(this, value)?.bind().is_truthy()?;
+                    this.is_shut_down.set(is_shut_down);
+                    Ok(())
+                },
+            )
         })
 }
 
 fn replace(this: &Ref<QueueData>, line: &Waiters, value: Option<&Obj>) -> Outcome<()> {
-    match value {
-        Some(value) => {
-            line.replace(value);
-            Ok(())
-        }
-        None => Err(cannot_delete(this.py())),
-    }
+    line.replace(&assigned(this, value)?);
+    Ok(())
 }
