@@ -343,6 +343,28 @@ def test_a_condition_asks_its_lock_for_the_methods(native):
     assert ours == outcome(lambda: asyncio.Condition(object()))
 
 
+async def test_a_condition_that_is_initialised_again(loop, aio):
+    condition = aio.Condition()
+    condition.own = 1
+    first = condition._lock
+    async with condition:
+        waiting = condition.wait()
+        waiting.send(None)
+        assert condition._loop is loop
+        condition.__init__()
+        assert condition.own == 1
+        assert condition._loop is loop
+        assert condition._waiters == collections.deque()
+        assert condition._lock is not first
+        assert condition.acquire.__self__ is condition._lock
+        await condition.acquire()
+        with pytest.raises(RuntimeError, match="^coroutine ignored GeneratorExit$"):
+            waiting.close()
+        condition.release()
+        with pytest.raises(ValueError):
+            waiting.send(None)
+
+
 async def test_a_condition_calls_what_a_subclass_has(loop, aio):
     class Derived(aio.Condition):
         waits = notifications = 0

@@ -196,12 +196,13 @@ fn initialise(this: &Ref<ConditionData>, args: Args<'_>) -> Outcome<()> {
     const SIGNATURE: Signature<1> = Signature::new("Condition.__init__", ["lock"], 1, 0);
     let py = this.py();
     let [lock] = SIGNATURE.bind(py, args)?;
-    this.clear();
     let lock = match lock.filter(|lock| !lock.is_none()) {
         Some(lock) => lock.clone(),
         None => LockData::make(py)?.into_obj(),
     };
     this.lock.set(Some(lock.clone()));
+    this.waiters.clear();
+    this.exported.iter().for_each(|method| method.set(None));
     let is_ours = lock.downcast_exact::<LockData>().is_some_and(is_plain);
     if is_ours && this.is_exact() {
         return Ok(());
