@@ -5,7 +5,8 @@ transport's words and states are those of the running Python's ``BaseSubprocessT
 Python adds to a fork is noise. Ours is what happens when a process ends:
 
 - It is watched through a process descriptor in the loop's poller or, where the system has none, by
-  a thread. No signal handler is involved.
+  a thread. No signal handler is involved. A child watcher that the program has set is asked
+  instead.
 - It is reaped on the loop's thread, and its ``Popen`` learns of that in the same moment, so that
   nothing signals or awaits a number that may be another process's by then.
 - What it has written is delivered before ``process_exited`` is called.
@@ -24,6 +25,8 @@ from asyncio import base_subprocess
 from asyncio.log import logger
 from collections.abc import Callable
 from typing import Any, Protocol
+
+from . import _child_watchers
 
 # A process that was killed ends at once, unless the kernel is busy for it.
 _KILLED_GRACE_S = 1.0
@@ -244,6 +247,9 @@ class SubprocessTransport(base_subprocess.BaseSubprocessTransport):
             return
         if process.returncode is not None:
             return
+        if isinstance(self._watch, _Told):
+            self._watch.send_signal(number)
+            return
         descriptor = self._watch.fileno()
         if descriptor < 0:
             # By its number, then, once it is known not to be reaped: `Popen` makes sure again.
@@ -279,28 +285,29 @@ async def _make_subprocess_transport(
     **kwargs: Any,
 ) -> SubprocessTransport:
     """Spawn a process and connect its pipes (``_UnixSelectorEventLoop``'s method of this name)."""
-    waiter = self.create_future()
-    transport = SubprocessTransport(
-        self,
-        protocol,
-        args,
-        shell,
-        stdin,
-        stdout,
-        stderr,
-        bufsize,
-        waiter=waiter,
-        extra=extra,
-        **kwargs,
-    )
-    try:
-        await waiter
-    except (SystemExit, KeyboardInterrupt):
-        raise
-    except BaseException:
-        transport.close()
-        await transport._wait()
-        raise
+    with _child_watchers.entered():
+        waiter = self.create_future()
+        transport = SubprocessTransport(
+            self,
+            protocol,
+            args,
+            shell,
+            stdin,
+            stdout,
+            stderr,
+            bufsize,
+            waiter=waiter,
+            extra=extra,
+            **kwargs,
+        )
+        try:
+            await waiter
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException:
+            transport.close()
+            await transport._wait()
+            raise
     return transport
 
 
@@ -308,6 +315,9 @@ def _begin_watch(
     loop: Any, process: subprocess.Popen[bytes], callback: Callable[[], object]
 ) -> _Watch:
     """Call ``callback()`` on the loop when the process has ended."""
+    watcher = _child_watchers.chosen()
+    if watcher is not None:
+        return _Told(loop, watcher, process.pid, callback)
     try:
         watch: _Watch = loop._watch_child(process.pid, callback)
     except ProcessLookupError:
@@ -324,6 +334,40 @@ class _Gone:
 
     def reap(self) -> int | None:
         raise ChildProcessError
+
+    def fileno(self) -> int:
+        return -1
+
+    def close(self) -> None:
+        pass
+
+
+class _Told:
+    """A process that a child watcher of the program's reaps, and tells the end of."""
+
+    def __init__(self, loop: Any, watcher: Any, pid: int, callback: Callable[[], object]) -> None:
+        self._loop = loop
+        self._pid = pid
+        self._callback = callback
+        self._returncode: int | None = None
+        watcher.add_child_handler(pid, self._tell)
+
+    def _tell(self, pid: int, returncode: int) -> None:
+        # In any thread.
+        self._returncode = returncode
+        self._loop.call_soon_threadsafe(self._callback)
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal where the process is still a child of ours.
+
+        `Popen` would reap one that has ended, and the watcher would never hear of it.
+        """
+        with contextlib.suppress(ChildProcessError, ProcessLookupError):
+            os.waitid(os.P_PID, self._pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            os.kill(self._pid, number)
+
+    def reap(self) -> int | None:
+        return self._returncode
 
     def fileno(self) -> int:
         return -1

@@ -212,21 +212,6 @@ _STREAMS: list[Rule] = [
 
 _SUBPROCESS: list[Rule] = [
     *rules(
-        STOCK_ONLY,
-        "sets a child watcher, which no other loop asks",
-        "test_subprocess",
-        "GenericWatcherTests.test_create_subprocess_fails_with_inactive_watcher",
-        before=(3, 14),
-    ),
-    *rules(
-        STOCK_ONLY,
-        "sets a child watcher, which no other loop asks",
-        "test_subprocess",
-        "GenericWatcherTests.test_create_subprocess_with_pidfd",
-        since=(3, 12),
-        before=(3, 13),
-    ),
-    *rules(
         WHITE_BOX,
         "reads loop._watcher",
         "test_subprocess",
