@@ -64,10 +64,11 @@ def test_a_conversation(shell, editor):
 def test_control_c_cancels_what_is_awaited_and_nothing_else(shell):
     # The editor in Python draws its next prompt sooner or later, on stock asyncio too.
     with shell(**EDITORS["basic"]) as screen:
-        # Said in the turn after the one in which the shell began to wait.
+        # Said in the turn after the one in which the shell began to wait. One expression: the shell
+        # runs statements one by one.
         screen.enter("loop = asyncio.get_running_loop(); 6 * 6")
         screen.expect("36")
-        screen.enter("said = loop.call_soon(print, 40 + 2); await asyncio.sleep(1000)")
+        screen.enter("await asyncio.sleep(loop.call_soon(print, 40 + 2) and 1000)")
         screen.expect("42")
         screen.type(CONTROL_C)
         screen.expect("KeyboardInterrupt")
