@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import inspect
+import types
 import weakref
 
 import pytest
@@ -156,6 +157,107 @@ async def test_which_of_several_cancellations_is_raised(loop, native):
     found = await ends_of_a_wait(loop, native.Condition())
     assert len(found) == 1
     assert found == await ends_of_a_wait(loop, asyncio.Condition())
+
+
+class Gives:
+    """Awaits what it was given, whatever that is."""
+
+    def __init__(self, iterator):
+        self.iterator = iterator
+
+    def __await__(self):
+        return self.iterator
+
+
+class Raises:
+    def __await__(self):
+        raise KeyError("asked")
+
+
+@types.coroutine
+def generator():
+    yield
+
+
+async def nothing():
+    pass
+
+
+async def told(awaitable, wait):
+    """What waiting for it raises."""
+    try:
+        await wait(awaitable)
+    except Exception as error:
+        return type(error), str(error)
+
+
+async def by_await(awaitable):
+    return await awaitable
+
+
+@pytest.fixture
+def by_condition(aio):
+    """Has a Condition wait for what its subclass gives it."""
+
+    async def wait(awaitable):
+        class Odd(aio.Condition):
+            def wait(self):
+                return awaitable
+
+        condition, answers = Odd(), iter([False, True])
+        async with condition:
+            await condition.wait_for(lambda: next(answers))
+
+    return wait
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Gives(3),
+        lambda: Gives([]),
+        lambda: Gives(None),
+        lambda: Gives(object()),
+        lambda: Gives(iter([])),
+        lambda: Gives(generator()),
+        Raises,
+        generator,
+        int,
+        lambda: [1],
+    ],
+)
+async def test_waits_for_what_can_be_awaited_and_says_why_not(loop, by_condition, make):
+    assert await told(make(), by_condition) == await told(make(), by_await)
+
+
+async def test_an_iterator_that_is_a_coroutine_is_refused(loop, by_condition):
+    given = nothing()
+    said = await told(Gives(given), by_await)
+    assert said[0] is TypeError
+    assert await told(Gives(given), by_condition) == said
+    given.close()
+
+
+async def test_a_coroutine_that_is_awaited_already_is_refused(loop, aio, by_condition):
+    async def wait():
+        await loop.create_future()
+
+    for waiting in (wait(), aio.Event().wait(), aio.Queue().get(), aio.sleep(1)):
+        begun(waiting)
+        expected = (RuntimeError, "coroutine is being awaited already")
+        assert await told(waiting, by_await) == expected
+        assert await told(waiting, by_condition) == expected
+        waiting.close()
+
+
+async def test_two_tasks_cannot_await_one_coroutine(loop, aio):
+    event = aio.Event()
+    waiting = event.wait()
+    first = loop.create_task(by_await(waiting))
+    await asyncio.sleep(0)
+    assert await told(waiting, by_await) == (RuntimeError, "coroutine is being awaited already")
+    event.set()
+    assert await first is True
 
 
 class Witness:

@@ -5,7 +5,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use pyo3::types::{PyAnyMethods, PyList, PyListMethods};
+use pyo3::types::{PyAnyMethods, PyIterator, PyList, PyListMethods};
 use pyo3::{Python, intern};
 
 use super::awaiting;
@@ -18,6 +18,7 @@ use crate::py::imports;
 use crate::py::instance::{Payload, Ref};
 use crate::py::object::Obj;
 use crate::py::slots::TypeBuilder;
+use crate::py::version::{PY_3_14, PY_3_15};
 
 /// `CO_ITERABLE_COROUTINE`: what `types.coroutine` marks a generator's code with.
 const ITERABLE_COROUTINE: u32 = 0x100;
@@ -136,24 +137,79 @@ pub fn iterator_of(awaitable: &Obj) -> Outcome {
         return awaiting::of(future);
     }
     if awaitable.type_is(imports::coroutine_type(py)) {
+        // Only what is delegated to cannot be awaited a second time; what executes says so when it is sent to.
+        if !call::attr(awaitable, intern!(py, "cr_await"))?.is_none() {
+            return Err(awaited_already(py));
+        }
         return Ok(awaitable.clone());
     }
     let class = Obj::from(awaitable.bind().get_type());
     if let Some(function) = call::optional_attr(&class, intern!(py, "__await__"))? {
-        return call::call(&function, [awaitable]);
+        return checked(&class, call::call(&function, [awaitable])?);
     }
-    if awaitable.type_is(imports::generator_type(py)) {
-        let code = awaitable.bind().getattr(intern!(py, "gi_code"))?;
-        let flags: u32 = code.getattr(intern!(py, "co_flags"))?.extract()?;
-        if flags & ITERABLE_COROUTINE != 0 {
-            return Ok(awaitable.clone());
+    if is_marked_generator(awaitable)? {
+        return Ok(awaitable.clone());
+    }
+    let name = name_of(&class)?;
+    let text = if PY_3_14 {
+        format!("'{name}' object can't be awaited")
+    } else {
+        format!("object {name} can't be used in 'await' expression")
+    };
+    Err(Raised::type_error(py, text))
+}
+
+/// A generator that `types.coroutine` has marked (`gen_is_coroutine`).
+fn is_marked_generator(object: &Obj) -> Outcome<bool> {
+    let py = object.py();
+    if !object.type_is(imports::generator_type(py)) {
+        return Ok(false);
+    }
+    let code = object.bind().getattr(intern!(py, "gi_code"))?;
+    let flags: u32 = code.getattr(intern!(py, "co_flags"))?.extract()?;
+    Ok(flags & ITERABLE_COROUTINE != 0)
+}
+
+/// What the `__await__` of `class` has returned, if it may be iterated over.
+fn checked(class: &Obj, iterator: Obj) -> Outcome {
+    let py = class.py();
+    let is_coroutine =
+        iterator.type_is(imports::coroutine_type(py)) || is_marked_generator(&iterator)?;
+    if !is_coroutine && iterator.bind().cast::<PyIterator>().is_ok() {
+        return Ok(iterator);
+    }
+    let found = if is_coroutine {
+        String::from("coroutine")
+    } else {
+        name_of(&Obj::from(iterator.bind().get_type()))?
+    };
+    let text = match (PY_3_15, is_coroutine) {
+        (true, _) => {
+            let class = name_of(class)?;
+            format!("{class}.__await__() must return an iterator, not {found}")
         }
+        (false, true) => String::from("__await__() returned a coroutine"),
+        (false, false) => format!("__await__() returned non-iterator of type '{found}'"),
+    };
+    Err(Raised::type_error(py, text))
+}
+
+fn name_of(class: &Obj) -> Outcome<String> {
+    let name = class.bind().getattr(intern!(class.py(), "__name__"))?;
+    Ok(name.extract()?)
+}
+
+#[cold]
+fn awaited_already(py: Python<'_>) -> Raised {
+    Raised::runtime_error(py, "coroutine is being awaited already")
+}
+
+/// `__await__`, which the interpreter asks of all coroutines but its own. It asks its own whether they are awaited.
+fn awaiter<T: Lifecycle>(this: &Ref<T>) -> Outcome {
+    if this.stage() == Stage::Suspended {
+        return Err(awaited_already(this.py()));
     }
-    let name = class.bind().getattr(intern!(py, "__name__"))?;
-    Err(Raised::type_error(
-        py,
-        format!("object {name} can't be used in 'await' expression"),
-    ))
+    Ok(this.as_obj().clone())
 }
 
 /// Throws into an awaited iterator as a generator does that delegates to it (`_gen_throw`): GeneratorExit closes it.
@@ -346,7 +402,7 @@ pub fn coroutine<T: Lifecycle>(builder: TypeBuilder<T>) -> TypeBuilder<T> {
         .repr(repr)
         // `yield from` in a generator-based coroutine asks for an iterator.
         .iter(|this| Ok(this.as_obj().clone()))
-        .awaiting(|this| Ok(this.as_obj().clone()))
+        .awaiting(awaiter)
         .step(step)
         .method1(
             c"send",
