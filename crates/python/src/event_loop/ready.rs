@@ -13,7 +13,6 @@ use crate::handle::{handle, timer_handle};
 use crate::py::coroutine::{enter_step, leave_step};
 use crate::py::errors::{Outcome, Raised, guard, leaves_the_loop};
 use crate::py::instance::Ref;
-use crate::py::object::Obj;
 use crate::task::task::TaskData;
 use crate::task::{current, step};
 
@@ -51,10 +50,20 @@ fn execute(this: &Ref<EventLoopData>, entry: &Entry) -> Outcome<()> {
             let exception = exception.clone();
             run_task(this, task, || step::step(task, exception))
         }
-        Entry::Wakeup(waiter, future) => match waiter.downcast::<TaskData>() {
-            Some(task) => run_task(this, task, || step::wake(task, future)),
-            None => tell(this, waiter, future),
-        },
+        Entry::Wakeup(task, future) => {
+            let task = task
+                .downcast::<TaskData>()
+                .expect("only tasks are put into Wakeup entries");
+            run_task(this, task, || step::wake(task, future))
+        }
+        Entry::Tell(observer, future, context) => {
+            current::withdraw(this.upcast())?;
+            let observer = observer
+                .downcast::<Observer>()
+                .expect("only observers are put into Tell entries");
+            let tell = || observer::tell(observer, future);
+            this.base.snapshot.run_in_copy(context, tell)
+        }
         Entry::Handle(handle) => {
             current::withdraw(this.upcast())?;
             handle::run_queued(handle, this.upcast())
@@ -86,15 +95,6 @@ fn run_task(
     let result = task.own.context.run_step(&this.base.snapshot, body);
     leave_step(task.py());
     result
-}
-
-/// Tells an observer, outside of any task.
-fn tell(this: &Ref<EventLoopData>, waiter: &Obj, future: &Obj) -> Outcome<()> {
-    current::withdraw(this.upcast())?;
-    let observer = waiter
-        .downcast::<Observer>()
-        .expect("only tasks and observers are put into Wakeup entries");
-    observer::tell(observer, future)
 }
 
 /// Debug mode: measures the entry, and logs it if it was slow.

@@ -7,6 +7,7 @@ use crate::handle::handle::{self, Arguments, HandleData};
 use crate::handle::report::callback_failed;
 use crate::handle::schedule::Entry;
 use crate::py::call;
+use crate::py::context;
 use crate::py::errors::Outcome;
 use crate::py::imports;
 use crate::py::instance::Ref;
@@ -48,16 +49,20 @@ fn typed_handle_of(this: &Ref<EventLoopData>, entry: &Entry) -> Outcome<Option<R
                 Some(&typed.context()?),
             )?
         }
-        Entry::Wakeup(waiter, future) => {
+        Entry::Wakeup(task, future) => {
+            let Some(typed) = task.downcast::<TaskData>() else {
+                return Ok(None);
+            };
+            let (callback, context) = (wakeup::wakeup_callable(typed)?, typed.context()?);
             let argument = Arguments::One(future.clone());
-            match waiter.downcast::<TaskData>() {
-                Some(task) => {
-                    let (callback, context) = (wakeup::wakeup_callable(task)?, task.context()?);
-                    handle::make(scheduler, &callback, argument, Some(&context))?
-                }
-                None => handle::make(scheduler, waiter, argument, None)?,
-            }
+            handle::make(scheduler, &callback, argument, Some(&context))?
         }
+        Entry::Tell(observer, future, context) => handle::make(
+            scheduler,
+            observer,
+            Arguments::One(future.clone()),
+            Some(&context::copy(context)?),
+        )?,
         Entry::Fired(source, _) => {
             let Some(transport) = source.transport() else {
                 return Ok(None);

@@ -87,10 +87,11 @@ pub fn get(this: &Ref<FutureData>) -> Outcome {
 /// The task that a callback would wake.
 fn waiter_behind(callback: &Callback) -> Outcome<Option<Obj>> {
     match callback {
-        Callback::Waiter(waiter) => match waiter.downcast::<Observer>() {
-            Some(observer) => Ok(observer.awaiter()),
-            None => Ok(Some(waiter.clone())),
-        },
+        Callback::Waiter(waiter) => Ok(Some(waiter.clone())),
+        Callback::Tell { observer, .. } => {
+            let observer = observer.downcast::<Observer>();
+            Ok(observer.and_then(|observer| observer.awaiter()))
+        }
         Callback::Call { callback, .. } => task_woken_by(callback),
     }
 }

@@ -1,6 +1,6 @@
 //! Who is told when a future is done: asyncio's list of `(callback, context)`, with the first entry inline.
 //!
-//! A task that waits is an entry of its own kind. It is woken through the ready queue directly; the callable that stock
+//! A task that waits is an entry of its own kind, and so is an observer. It is woken through the ready queue directly; the callable that stock
 //! asyncio would show in `_callbacks` is made only when somebody looks.
 
 use std::cell::Cell;
@@ -22,8 +22,15 @@ use crate::py::object::Obj;
 /// One entry.
 #[derive(Clone)]
 pub enum Callback {
-    /// A task of the same loop waits, or an observer.
+    /// A task of the same loop waits.
     Waiter(Obj),
+    /// An observer is to be told.
+    Tell {
+        /// Who.
+        observer: Obj,
+        /// What it was added in. Others have it too: it is copied before it is entered, or shown.
+        context: Obj,
+    },
     /// `add_done_callback`.
     Call {
         /// Called with the future.
@@ -39,6 +46,7 @@ impl Callback {
     pub fn entry(self, future: Obj) -> Entry {
         match self {
             Self::Waiter(task) => Entry::Wakeup(task, future),
+            Self::Tell { observer, context } => Entry::Tell(observer, future, context),
             Self::Call { callback, context } => Entry::Callback {
                 callback,
                 future,
@@ -55,7 +63,7 @@ impl Callback {
     #[cold]
     pub fn traced_entry(self, scheduler: &Ref<Scheduler>, future: &Obj) -> Outcome<Entry> {
         match self {
-            Self::Waiter(_) => Ok(self.entry(future.clone())),
+            Self::Waiter(_) | Self::Tell { .. } => Ok(self.entry(future.clone())),
             Self::Call { callback, context } => {
                 let argument = Arguments::One(future.clone());
                 let handle = handle::make_queued(scheduler, &callback, argument, Some(&context))?;
@@ -70,9 +78,7 @@ impl Callback {
     /// `MemoryError`.
     pub fn parts(&self) -> Outcome<(Obj, Obj)> {
         match self {
-            Self::Waiter(observer) if observer.downcast::<Observer>().is_some() => {
-                Ok((observer.clone(), context::copy_current(observer.py())?))
-            }
+            Self::Tell { observer, context } => Ok((observer.clone(), context::copy(context)?)),
             Self::Waiter(task) => {
                 let py = task.py();
                 Ok((
@@ -87,7 +93,11 @@ impl Callback {
     fn visit(&self, visitor: &mut Visitor) {
         match self {
             Self::Waiter(task) => visitor.object(task),
-            Self::Call { callback, context } => {
+            Self::Tell {
+                observer: callback,
+                context,
+            }
+            | Self::Call { callback, context } => {
                 visitor.object(callback);
                 visitor.object(context);
             }
@@ -98,6 +108,13 @@ impl Callback {
         match (self, other) {
             (Self::Waiter(task), Self::Waiter(other)) => task.is(other),
             (
+                Self::Tell { observer, context },
+                Self::Tell {
+                    observer: other,
+                    context: other_context,
+                },
+            ) => observer.is(other) && context.is(other_context),
+            (
                 Self::Call { callback, context },
                 Self::Call {
                     callback: other,
@@ -107,12 +124,16 @@ impl Callback {
             _ => false,
         }
     }
+
+    fn tells(&self, observer: &Obj) -> bool {
+        matches!(self, Self::Tell { observer: own, .. } if own.is(observer))
+    }
 }
 
 /// The entries in order. Nearly every future has none or one, so the rest costs one pointer until it is needed.
 #[derive(Default)]
 pub struct Callbacks {
-    /// The task, or the callable, of the first entry.
+    /// The task, the observer or the callable of the first entry.
     first: Slot,
     /// The first entry's context; none for a task.
     first_context: Slot,
@@ -138,6 +159,7 @@ impl Callbacks {
         let (object, context) = match callback {
             None => (None, None),
             Some(Callback::Waiter(task)) => (Some(task), None),
+            Some(Callback::Tell { observer, context }) => (Some(observer), Some(context)),
             Some(Callback::Call { callback, context }) => (Some(callback), Some(context)),
         };
         self.first_context.set(context);
@@ -148,6 +170,10 @@ impl Callbacks {
         let (object, context) = (self.first.take()?, self.first_context.take());
         Some(match context {
             None => Callback::Waiter(object),
+            Some(context) if object.downcast::<Observer>().is_some() => Callback::Tell {
+                observer: object,
+                context,
+            },
             Some(context) => Callback::Call {
                 callback: object,
                 context,
@@ -195,29 +221,30 @@ impl Callbacks {
         }
         // The comparison may have run Python that changed the list, so entries are found again by identity.
         for entry in &found {
-            drop(self.remove_one(entry));
+            drop(self.remove_first(|own| own.is_same(entry)));
         }
         Ok(found.len())
     }
 
-    /// Takes out the entry of a waiter, if it is there.
+    /// Takes out the entry of an observer, if it is there.
     #[inline]
-    pub fn remove_waiter(&self, waiter: &Obj) {
+    pub fn remove_observer(&self, observer: &Obj) {
         if self.first.is_some() {
-            drop(self.remove_one(&Callback::Waiter(waiter.clone())));
+            drop(self.remove_first(|entry| entry.tells(observer)));
         }
     }
 
-    fn remove_one(&self, entry: &Callback) -> Option<Callback> {
+    /// Takes out the first entry that `is_wanted`, which must run no Python.
+    fn remove_first(&self, is_wanted: impl Fn(&Callback) -> bool) -> Option<Callback> {
         let first = self.take_first();
-        if first.as_ref().is_some_and(|first| first.is_same(entry)) {
+        if first.as_ref().is_some_and(&is_wanted) {
             let next = self.with_more(|more| (!more.is_empty()).then(|| more.remove(0)));
             self.set_first(next);
             return first;
         }
         self.set_first(first);
         self.with_more(|more| {
-            let index = more.iter().position(|own| own.is_same(entry))?;
+            let index = more.iter().position(is_wanted)?;
             Some(more.remove(index))
         })
     }

@@ -1,8 +1,9 @@
 //! `Observer`: who is told, in Rust, that a future is done.
 //!
 //! `gather()`, `shield()`, `wait()` and the like have each of their futures call them back. An observer is added to a
-//! future of ours as a waiting task is (`Callback::Waiter`), becomes an entry of the ready queue as such a task does, and
-//! costs no callable, no context and no handle. It is a callable as well, for futures and loops that are not ours.
+//! future of ours as a waiting task is (`Callback::Tell`), becomes an entry of the ready queue as such a task does, and
+//! costs no handle and no context of its own: it is told in a copy of the one in which it was added, which the loop lends.
+//! It is a callable as well, for futures and loops that are not ours.
 //!
 //! Each kind of observer is a type derived from this one. Since 3.14 an observer says which task waits through it, and so
 //! is itself the record that the future is awaited by that task (`awaited_by.rs`).
@@ -16,6 +17,7 @@ use super::{awaited_by, native};
 use crate::py::args::{Args, exactly};
 use crate::py::call;
 use crate::py::cell::Slot;
+use crate::py::context;
 use crate::py::errors::Outcome;
 use crate::py::gc::Visitor;
 use crate::py::instance::{Derived, Payload, Ref, TypeSlot};
@@ -102,8 +104,14 @@ where
     Derived<Observer, T>: Payload,
 {
     if let Some(fields) = native::fields(future) {
-        fields.ensure_alive(future.py())?;
-        return fields.add_callback(future, Callback::Waiter(observer.as_obj().clone()));
+        let py = future.py();
+        fields.ensure_alive(py)?;
+        let context = match fields.scheduler() {
+            Some(scheduler) => scheduler.snapshot.get(py)?,
+            None => context::copy_current(py)?,
+        };
+        let observer = observer.as_obj().clone();
+        return fields.add_callback(future, Callback::Tell { observer, context });
     }
     if let Some(awaiter) = observer.base.awaiter.get() {
         awaited_by::add(future, &awaiter)?;
@@ -122,7 +130,7 @@ where
     Derived<Observer, T>: Payload,
 {
     if let Some(fields) = native::fields(future) {
-        fields.callbacks().remove_waiter(observer.as_obj());
+        fields.callbacks().remove_observer(observer.as_obj());
         return Ok(());
     }
     if let Some(awaiter) = observer.base.awaiter.get() {

@@ -40,8 +40,10 @@ pub enum Entry {
     Handle(Ref<HandleData>),
     /// A step of a task that waits for nothing, or that gets the exception thrown in.
     Step(Obj, Option<Obj>),
-    /// A task, or an observer, whose future (the second) is done.
+    /// A task whose future (the second) is done.
     Wakeup(Obj, Obj),
+    /// An observer is told that a future (the second) is done, in a copy of a context (the third).
+    Tell(Obj, Obj, Obj),
     /// A future's done-callback.
     Callback {
         /// What to call.
@@ -69,7 +71,8 @@ impl Entry {
                 visitor.object(task);
                 visitor.object(future);
             }
-            Self::Callback {
+            Self::Tell(callback, future, context)
+            | Self::Callback {
                 callback,
                 future,
                 context,

@@ -88,6 +88,18 @@ impl Snapshot {
         }
     }
 
+    /// Runs `body` in a copy of `shared`, which came from `get` and nobody enters.
+    ///
+    /// # Errors
+    /// What `body` gave; `MemoryError`.
+    #[inline]
+    pub fn run_in_copy<R>(&self, shared: &Obj, body: impl FnOnce() -> Outcome<R>) -> Outcome<R> {
+        let lent = self.lend_once(shared)?;
+        let result = context::run_in(&lent, body);
+        drop(self.take_back(lent, shared));
+        result
+    }
+
     /// Takes back what was lent, or returns it: it is no longer like `shared`, or somebody else has it too.
     #[inline]
     fn take_back(&self, lent: Obj, shared: &Obj) -> Option<Obj> {
