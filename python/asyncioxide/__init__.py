@@ -44,6 +44,7 @@ from . import (
     unix_events,
 )
 from ._asyncioxide import __version__
+from ._inspection.door import inspectable
 from ._install import install, installed, uninstall
 from ._loop import EventLoop
 from ._policy import EventLoopPolicy
@@ -85,6 +86,7 @@ __all__ = (
     "EventLoop",
     "EventLoopPolicy",
     "__version__",
+    "inspectable",
     "install",
     "installed",
     "uninstall",

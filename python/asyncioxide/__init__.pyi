@@ -31,6 +31,7 @@ from . import (
     trsock as trsock,
     unix_events as unix_events,
 )
+from ._inspection.door import inspectable as inspectable
 from ._install import install as install, installed as installed, uninstall as uninstall
 from ._loop import EventLoop as EventLoop
 from ._policy import EventLoopPolicy as EventLoopPolicy

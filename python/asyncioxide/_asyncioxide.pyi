@@ -98,6 +98,7 @@ __all__ = [
     "_GatheringFuture",
     "__version__",
     "_after_fork_in_child",
+    "_loops",
     "adopt_methods",
     "ensure_future",
     "gather",
@@ -146,6 +147,7 @@ async def sleep(delay: float) -> None: ...
 @overload
 async def sleep(delay: float, result: _T) -> _T: ...
 def _after_fork_in_child() -> None: ...
+def _loops() -> list[EventLoop]: ...
 
 class Handle(asyncio.Handle):
     def __init__(

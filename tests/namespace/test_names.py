@@ -19,7 +19,7 @@ MODULES = [
     found.name for found in pkgutil.iter_modules(asyncio.__path__) if found.name not in ELSEWHERE
 ]
 # What the package has beyond asyncio.
-OURS = {"EventLoop", "EventLoopPolicy", "install", "installed", "uninstall"}
+OURS = {"EventLoop", "EventLoopPolicy", "inspectable", "install", "installed", "uninstall"}
 
 # Why a signature is not asyncio's, by the name in the package.
 OTHER_SIGNATURES = {

@@ -36,7 +36,7 @@ mod _asyncioxide {
     #[pymodule_export]
     use crate::api::adopt_methods;
     #[pymodule_export]
-    use crate::event_loop::fork::after_fork_in_child;
+    use crate::event_loop::fork::{after_fork_in_child, list_loops};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -1,15 +1,16 @@
 """What ``python -m asyncioxide`` does.
 
 `arguments` says what was asked for; `program` runs a program and `shell` the shell of asyncio, both
-with our names installed.
+with our names installed. `looking` shows the tasks of another process.
 """
 
 import os
 import sys
 
 from .._asyncioxide import __version__
+from .._inspection.door import inspectable
 from .._install import install
-from . import program, shell
+from . import looking, program, shell
 from .arguments import HELP, Arguments, Kind, UsageError, parse
 
 
@@ -27,12 +28,16 @@ def main() -> None:
             print(HELP, end="")
         case Kind.VERSION:
             print(f"asyncioxide {__version__}")
+        case Kind.PS | Kind.PSTREE:
+            looking.look(int(arguments.name), as_tree=arguments.kind is Kind.PSTREE)
         case _:
             _run(arguments)
 
 
 def _run(arguments: Arguments) -> None:
     install()
+    if arguments.inspectable:
+        inspectable()
     name, rest = arguments.name, list(arguments.rest)
     match arguments.kind:
         case Kind.SCRIPT:

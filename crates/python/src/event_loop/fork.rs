@@ -44,6 +44,15 @@ pub fn remember(this: &Ref<EventLoopData>) -> Outcome<()> {
     call::method(loops(py)?, intern!(py, "add"), [this.as_obj()]).map(drop)
 }
 
+/// All loops of this process that somebody holds, for a look into it from outside.
+#[pyfunction]
+#[pyo3(name = "_loops")]
+pub fn list_loops(py: Python<'_>) -> PyResult<Bound<'_, PyList>> {
+    let set = loops(py).map_err(|raised: Raised| raised.into_error(py))?;
+    let list = py.get_type::<PyList>().call1((set.bind(),))?;
+    Ok(list.cast_into::<PyList>()?)
+}
+
 /// Called in a forked child (`os.register_at_fork`): lets go of the parent's loops.
 #[pyfunction]
 #[pyo3(name = "_after_fork_in_child")]
