@@ -34,9 +34,6 @@ impl<B> Store<B> {
 }
 
 impl<B: AsRef<[u8]>> Unread<B> {
-    /// An emptied run of bytes keeps so much memory for the next one.
-    const KEPT_BYTES: usize = 4096;
-
     /// An empty buffer.
     #[must_use]
     pub const fn new() -> Self {
@@ -86,7 +83,7 @@ impl<B: AsRef<[u8]>> Unread<B> {
 
     /// Appends a copy of `data`. Gives back the chunk that was kept, if it had to be copied for that.
     pub fn push(&mut self, data: &[u8]) -> Option<B> {
-        let spent = self.flatten();
+        let spent = self.flatten(data.len());
         if let Store::Flat(bytes) = &mut self.store {
             if self.start > 0 && self.start >= bytes.len() - self.start {
                 bytes.drain(..self.start);
@@ -97,11 +94,14 @@ impl<B: AsRef<[u8]>> Unread<B> {
         spent
     }
 
-    fn flatten(&mut self) -> Option<B> {
+    /// Makes one run of bytes of what is kept, with room for as many as are to come.
+    fn flatten(&mut self, coming_bytes: usize) -> Option<B> {
         if let Store::Flat(_) = self.store {
             return None;
         }
-        let bytes = self.as_slice().to_vec();
+        let kept = self.as_slice();
+        let mut bytes = Vec::with_capacity(kept.len() + coming_bytes);
+        bytes.extend_from_slice(kept);
         self.start = 0;
         match std::mem::replace(&mut self.store, Store::Flat(bytes)) {
             Store::Whole(spent) => Some(spent),
@@ -137,18 +137,12 @@ impl<B: AsRef<[u8]>> Unread<B> {
         None
     }
 
-    /// Gives everything up, and the chunk that was kept back.
+    /// Gives everything up, and the chunk that was kept back. No memory is kept: the next chunk comes with its own.
     pub fn clear(&mut self) -> Option<B> {
         self.start = 0;
-        match &mut self.store {
-            Store::Flat(bytes) if bytes.capacity() <= Self::KEPT_BYTES => {
-                bytes.clear();
-                None
-            }
-            store => match std::mem::replace(store, Store::EMPTY) {
-                Store::Whole(spent) => Some(spent),
-                Store::Flat(_) => None,
-            },
+        match std::mem::replace(&mut self.store, Store::EMPTY) {
+            Store::Whole(spent) => Some(spent),
+            Store::Flat(_) => None,
         }
     }
 }
