@@ -3,8 +3,58 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 
 import pytest
+
+
+async def test_wait_for_the_futures_that_the_loop_makes(loop, streams, transport, turns):
+    made = []
+    create = loop.create_future
+
+    def create_future():
+        made.append(create())
+        return made[-1]
+
+    loop.create_future = create_future
+    try:
+        reader = streams.StreamReader(loop=loop)
+        protocol = streams.StreamReaderProtocol(reader, loop=loop)
+        writer = streams.StreamWriter(transport, protocol, reader, loop)
+        protocol.pause_writing()
+        waiting = loop.create_task(reader.read()), loop.create_task(writer.drain())
+        await turns()
+        assert reader._waiter in made
+        assert protocol._drain_waiters[0] in made
+        assert protocol._closed in made
+    finally:
+        del loop.create_future
+    reader.feed_eof()
+    protocol.resume_writing()
+    assert await asyncio.gather(*waiting) == [b"", None]
+    writer.close()
+
+
+async def test_start_tls_tells_the_protocol_by_the_method_that_it_has(loop, streams, transport):
+    name = "_replace_transport" if sys.version_info >= (3, 13) else "_replace_writer"
+    reader = streams.StreamReader(loop=loop)
+    protocol = streams.StreamReaderProtocol(reader, loop=loop)
+    writer = streams.StreamWriter(transport, protocol, reader, loop)
+    upgraded, seen = type(transport)(), []
+    setattr(protocol, name, seen.append)
+
+    async def start_tls(given, *arguments, **options):
+        assert given is transport
+        return upgraded
+
+    loop.start_tls = start_tls
+    try:
+        await writer.start_tls(object())
+    finally:
+        del loop.start_tls
+    assert seen == [upgraded if sys.version_info >= (3, 13) else writer]
+    assert writer.transport is upgraded
+    writer.close()
 
 
 class TestReader:

@@ -10,10 +10,10 @@ use super::writer;
 use crate::handle::action;
 use crate::py::call;
 use crate::py::errors::{Outcome, Raised};
-use crate::py::imports;
 use crate::py::instance::Ref;
 use crate::py::object::Obj;
 use crate::py::version::PY_3_13;
+use crate::task::task::is_coroutine;
 
 /// Calls `callback` for the connection that `transport` is.
 ///
@@ -41,12 +41,7 @@ pub fn call(
 /// Runs what the callback returned, if it is a coroutine.
 fn run(this: &Ref<ProtocolData>, loop_: &Obj, transport: &Obj, result: &Obj) -> Outcome<()> {
     let py = this.py();
-    let is_coroutine = call::method(
-        imports::coroutines(py),
-        intern!(py, "iscoroutine"),
-        [result],
-    )?;
-    if !is_coroutine.bind().is_truthy()? {
+    if !is_coroutine(result)? {
         return Ok(());
     }
     let task = call::method(loop_, intern!(py, "create_task"), [result])?;

@@ -12,7 +12,7 @@ use pyo3::{Python, intern};
 use super::draining;
 use super::state::assertion_failed_silently;
 use crate::future::any;
-use crate::future::future::{cannot_delete, loop_or_current};
+use crate::future::future::{self, cannot_delete, loop_or_current};
 use crate::handle::schedule::Scheduler;
 use crate::py::args::{Args, Signature};
 use crate::py::call;
@@ -126,8 +126,7 @@ impl FlowData {
         if !self.paused.get() {
             return Ok(None);
         }
-        let loop_ = self.loop_or_none(py);
-        let waiter = call::method(&loop_, intern!(py, "create_future"), [])?;
+        let waiter = future::make_for(&self.loop_or_none(py))?;
         let waiters = self.drain_waiters(py)?;
         call::method(&waiters, intern!(py, "append"), [&waiter])?;
         Ok(Some(waiter))

@@ -4,19 +4,17 @@
 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
-use pyo3::{Python, intern};
 
 use super::{protocol, reader, writer};
 use crate::future::coroutine::{self, Co, Kept};
 use crate::py::args::{Args, Signature};
-use crate::py::call;
 use crate::py::cell::Slot;
 use crate::py::errors::Outcome;
 use crate::py::gc::Visitor;
-use crate::py::imports;
 use crate::py::instance::{Payload, Ref, TypeSlot};
 use crate::py::object::Obj;
 use crate::py::slots::TypeBuilder;
+use crate::task::current::running_loop;
 
 static TYPE: TypeSlot = TypeSlot::new();
 
@@ -170,10 +168,6 @@ impl Opening {
             method.call(PyTuple::new(py, arguments)?, Some(keywords))?,
         ))
     }
-}
-
-fn running_loop(py: Python<'_>) -> Outcome {
-    call::method(imports::events(py), intern!(py, "get_running_loop"), [])
 }
 
 /// A client's reader and protocol.

@@ -13,6 +13,7 @@ use super::client_connected;
 use super::dialect::Dialect;
 use super::flow_control::{FlowData, object, set_flag, set_object, settle};
 use super::state::{ReaderData, feed_data, feed_eof};
+use crate::future::future;
 use crate::future::state::{FutureData, State};
 use crate::py::args::{Args, Signature, exactly};
 use crate::py::call;
@@ -239,8 +240,7 @@ fn begin(
     this.own.client_connected.set(client_connected.cloned());
     this.own.rejects.set(false);
     this.own.over_tls.set(false);
-    let loop_ = this.base.loop_or_none(py);
-    let closed = call::method(&loop_, intern!(py, "create_future"), [])?;
+    let closed = future::make_for(&this.base.loop_or_none(py))?;
     this.own.closed.set(Some(closed));
     Ok(())
 }

@@ -10,7 +10,7 @@ use pyo3::{Python, intern};
 
 use super::buffer::Buffer;
 use super::limit::Limit;
-use crate::future::any;
+use crate::future::{any, future};
 use crate::py::call;
 use crate::py::cell::Slot;
 use crate::py::errors::{Outcome, Raised};
@@ -235,7 +235,7 @@ impl Ref<ReaderData> {
             self.resume()?;
         }
         let loop_ = self.loop_.get().unwrap_or_else(|| Obj::none(py));
-        let waiter = call::method(&loop_, intern!(py, "create_future"), [])?;
+        let waiter = future::make_for(&loop_)?;
         self.waiter.set(Some(waiter.clone()));
         Ok(waiter)
     }

@@ -173,7 +173,7 @@ fn finish(request: &Request, protocol: &Obj, transport: &Obj) -> Outcome {
     let py = writer.py();
     writer.transport.set(Some(transport.clone()));
     match protocol.downcast_exact::<ProtocolData>() {
-        Some(native) if PY_3_13 => native.replace_transport(transport)?,
+        Some(native) if PY_3_13 && native.is_as_made() => native.replace_transport(transport)?,
         _ if PY_3_13 => drop(call::method(
             protocol,
             intern!(py, "_replace_transport"),

@@ -9,6 +9,7 @@ use super::dialect::Dialect;
 use super::flow_control::{object, set_object};
 use super::state::{ReaderData, assertion_failed_silently};
 use super::{draining, upgrading};
+use crate::future::{any, future};
 use crate::handle::schedule::Scheduler;
 use crate::py::args::{Args, Signature, exactly};
 use crate::py::call;
@@ -242,9 +243,8 @@ fn complete(this: &Ref<WriterData>) -> Outcome {
     if let Some(future) = this.complete.get() {
         return Ok(future);
     }
-    let loop_ = object(py, &this.loop_)?;
-    let future = call::method(&loop_, intern!(py, "create_future"), [])?;
-    call::method(&future, intern!(py, "set_result"), [&Obj::none(py)])?;
+    let future = future::make_for(&object(py, &this.loop_)?)?;
+    any::set_result(&future, &Obj::none(py))?;
     this.complete.set(Some(future.clone()));
     Ok(future)
 }

@@ -210,8 +210,12 @@ impl Ref<TaskData> {
     }
 }
 
+/// `asyncio.iscoroutine(object)`
+///
+/// # Errors
+/// What asking a foreign object raises.
 #[inline]
-fn is_coroutine(object: &Obj) -> Outcome<bool> {
+pub fn is_coroutine(object: &Obj) -> Outcome<bool> {
     let py = object.py();
     if object.type_is(imports::coroutine_type(py)) {
         return Ok(true);
