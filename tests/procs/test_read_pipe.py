@@ -6,6 +6,7 @@ import asyncio
 import gc
 import os
 import socket
+import weakref
 
 import pytest
 from harness.protocols import Recorder
@@ -214,6 +215,26 @@ class TestClosing:
             del transport
             gc.collect()
         assert file.closed
+
+    async def test_a_file_that_was_taken_over_is_free_for_another(self, loop, ends):
+        read, write = ends.pipe()
+        transport, protocol = await connect(loop, ends, read)
+        for _ in range(3):
+            transport.pause_reading()
+            file, transport._pipe = transport._pipe, None
+            protocol.transport = None
+            gone = weakref.ref(transport)
+            del transport
+            gc.collect()
+            assert gone() is None
+            assert not file.closed
+            # What waits for a descriptor by its number is told of one that a transport has.
+            loop.add_reader(read, int)
+            assert loop.remove_reader(read)
+            transport, protocol = await loop.connect_read_pipe(Recorder, file)
+            os.write(write, b"again")
+            assert await protocol.has_received(5) == b"again"
+        await end(transport, protocol)
 
     async def test_the_loop_keeps_one_that_reads(self, loop, ends):
         read, write = ends.pipe()

@@ -137,6 +137,11 @@ impl<T: Endpoint> PipeEnd<T> {
         self.pipe.is_some()
     }
 
+    /// Whether there is something left to end: the file, or, where somebody has taken that over, the place in the poller.
+    pub fn is_in_use(&self) -> bool {
+        self.scheduler.is_some() && self.life() != PipeLife::Closed
+    }
+
     /// The end for system calls.
     ///
     /// # Errors
@@ -391,14 +396,14 @@ pub fn lose_now<T: PipeTransport>(this: &Ref<T>) -> Outcome<()> {
 /// # Errors
 /// The ResourceWarning, where it is an error.
 pub fn abandoned<T: PipeTransport>(this: &Ref<T>) -> Outcome<()> {
-    let end = this.end();
-    if !end.has_pipe() {
+    leave(this);
+    if !this.end().has_pipe() {
+        // Somebody has taken the file over.
         return Ok(());
     }
-    leave(this);
     let warned = report::warn_unclosed(this.as_obj());
     let raised = warned.err().map(|raised| raised.take(this.py()));
-    if let Some(pipe) = end.pipe.take() {
+    if let Some(pipe) = this.end().pipe.take() {
         call::method(&pipe, intern!(this.py(), "close"), [])?;
     }
     raised.map_or(Ok(()), |exception| Err(Raised::raise(exception)))

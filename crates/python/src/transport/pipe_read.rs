@@ -69,7 +69,7 @@ impl Payload for ReadPipeTransport {
     }
 
     fn wants_finalize(&self) -> bool {
-        self.end.has_pipe()
+        self.end.is_in_use()
     }
 
     fn finalize(this: &Ref<Self>) {

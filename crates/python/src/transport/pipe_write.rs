@@ -81,7 +81,7 @@ impl Payload for WritePipeTransport {
     }
 
     fn wants_finalize(&self) -> bool {
-        self.end.has_pipe()
+        self.end.is_in_use()
     }
 
     fn finalize(this: &Ref<Self>) {
