@@ -7,6 +7,8 @@ import contextlib
 import gc
 import math
 import re
+import subprocess
+import sys
 import weakref
 from decimal import Decimal
 from fractions import Fraction
@@ -389,10 +391,12 @@ async def test_expires_when_its_time_has_come(loop, aio):
 
 async def test_many_expire_in_order_of_time(loop, aio):
     expired = []
+    # Each is entered a little later than the one before: counted from one moment they are in order.
+    begin = loop.time()
 
     async def one(delay):
         with pytest.raises(TimeoutError):
-            async with aio.timeout(delay):
+            async with aio.timeout_at(begin + delay):
                 await for_ever()
         expired.append(delay)
 
@@ -483,3 +487,32 @@ async def test_by_keyword(loop, aio):
     assert aio.timeout_at(when=5).when() == 5
     async with aio.timeout(None) as timeout:
         timeout.reschedule(when=None)
+
+
+EXPIRES = """
+import asyncio, sys
+import asyncioxide
+
+if sys.argv[1] == "installed":
+    asyncioxide.install()
+
+async def main():
+    try:
+        async with asyncioxide.timeout(0):
+            try:
+                await asyncio.sleep(3600)
+            except asyncio.CancelledError:
+                raise ValueError
+    except ValueError as error:
+        print(type(error.__context__))
+
+asyncioxide.run(main())
+"""
+
+
+def test_does_as_the_version_does_when_asyncio_has_our_names():
+    def printed(argument):
+        command = [sys.executable, "-c", EXPIRES, argument]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+    assert printed("installed") == printed("not installed") != ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import inspect
 import math
@@ -13,6 +14,7 @@ from fractions import Fraction
 import pytest
 from harness.outcome import shown
 from harness.traces import traced
+from harness.versions import since
 
 
 async def give(value, turns=1):
@@ -97,7 +99,7 @@ async def what_cannot_be_awaited(aio, trace):
         try:
             await aio.wait_for(5, limit)
         except TypeError as error:
-            trace(type(error))
+            trace(error)
 
 
 async def no_time(aio, trace):
@@ -399,7 +401,7 @@ async def test_what_a_limit_cannot_be(loop, aio, limit):
     assert await refused(aio) == await refused(asyncio)
 
 
-async def test_leaves_no_timer_and_no_callback(loop, aio):
+async def test_leaves_no_callback(loop, aio):
     class Value:
         pass
 
@@ -407,12 +409,66 @@ async def test_leaves_no_timer_and_no_callback(loop, aio):
         future = loop.create_future()
         loop.call_soon(future.set_result, Value())
         value = await aio.wait_for(future, 3600)
-        return weakref.ref(future) if future.get_loop() is loop else None, weakref.ref(value)
+        assert not future._callbacks
+        return weakref.ref(future), weakref.ref(value)
 
     alive = await loop.create_task(waits())
     await asyncio.sleep(0)
     gc.collect()
     assert [reference() for reference in alive] == [None, None]
+
+
+async def refused():
+    raise LookupError
+
+
+@pytest.mark.parametrize("work", [give, lambda value: refused()], ids=["returns", "raises"])
+async def test_cancels_its_timer(loop, aio, monkeypatch, work):
+    timers = []
+    call_at = loop.call_at
+
+    def noting(*arguments, **options):
+        timers.append(call_at(*arguments, **options))
+        return timers[-1]
+
+    monkeypatch.setattr(loop, "call_at", noting, raising=False)
+    await asyncio.gather(aio.wait_for(work("value"), 3600), return_exceptions=True)
+    assert [timer.cancelled() for timer in timers] == [True]
+    del timers[:]
+
+
+@since(3, 12)
+async def test_a_timer_that_nobody_sees_keeps_nothing(loop, aio):
+    # A timer that is still to come would hold the timeout, and that the task.
+    task = loop.create_task(aio.wait_for(give("value"), 3600))
+    await task
+    gone = weakref.ref(task)
+    del task
+    # The wakeup that runs now has it too.
+    await asyncio.sleep(0)
+    gc.collect()
+    assert gone() is None
+
+
+@since(3, 12)
+async def test_an_error_on_the_way_out_of_exceptions_in_a_circle(loop, names, aio):
+    class Task(names.Task):
+        def uncancel(self):
+            super().uncancel()
+            raise ZeroDivisionError
+
+    first, second = ValueError("first"), ValueError("second")
+
+    async def work():
+        with contextlib.suppress(asyncio.CancelledError):
+            await for_ever()
+        first.__context__, second.__context__ = second, first
+        raise first
+
+    with pytest.raises(ZeroDivisionError) as caught:
+        await Task(aio.wait_for(work(), 0.001), loop=loop)
+    assert caught.value.__context__ is first
+    first.__context__ = None
 
 
 def test_is_a_coroutine_function(aio):

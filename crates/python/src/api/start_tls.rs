@@ -190,7 +190,7 @@ fn take_over(tls: &Ref<TlsProtocol>, protocol: &Obj, server_side: bool) -> Outco
 
 /// The buffer of the protocol's stream reader, if it has one.
 fn buffered(py: Python<'_>, protocol: &Obj) -> Outcome<Option<Obj>> {
-    let class = call::attr(imports::streams(py), intern!(py, "StreamReaderProtocol"))?;
+    let class = imports::stream_reader_protocol_class(py);
     let is_ours = protocol.downcast::<ProtocolData>().is_some();
     if !is_ours && !protocol.bind().is_instance(class.bind())? {
         return Ok(None);

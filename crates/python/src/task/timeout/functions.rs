@@ -164,6 +164,7 @@ pub fn add_to(module: &Bound<'_, PyModule>) -> Outcome<()> {
 /// # Errors
 /// What making a type raises.
 pub fn build(py: Python<'_>) -> Outcome<()> {
+    leave::prepare(py);
     operation::build::<Entering>(py)?;
     operation::build::<Leaving>(py).map(drop)
 }

@@ -156,6 +156,11 @@ struct Dialect {
     marks_contexts: bool,
 }
 
+/// Looks how the running Python's timeouts are before anybody can have put ours in their place.
+pub fn prepare(py: Python<'_>) {
+    Dialect::current(py);
+}
+
 impl Dialect {
     fn current(py: Python<'_>) -> Self {
         static CURRENT: PyOnceLock<Dialect> = PyOnceLock::new();
