@@ -328,3 +328,14 @@ async def test_a_member_is_awaited_by_the_parent(loop, aio, kind):
     noted = all(of_c) or (aio is not asyncio and not of_c[1])
     assert seen == [[parent] if noted else []]
     assert task._asyncio_awaited_by is None
+
+
+@since(3, 14)
+async def test_takes_the_coroutine_by_name_too(loop, aio):
+    async with aio.TaskGroup() as group:
+        task = group.create_task(coro=give("value"), name="named", eager_start=False)
+        assert task.get_name() == "named"
+        for arguments, keywords in (((), {}), ((None,), {"coro": None}), ((None, None), {})):
+            with pytest.raises(TypeError):
+                group.create_task(*arguments, **keywords, eager_start=False)
+    assert task.result() == "value"

@@ -87,13 +87,16 @@ impl<'a> Request<'a> {
         }
         let has_more =
             dialect.passes_keywords_on && args.keywords().any(|(name, _)| !is_own_keyword(&name));
-        let ([coro, name, context], args) = if has_more {
-            let mut own = args;
-            own = own.without_keywords();
-            (SIGNATURE.bind(py, own)?, args)
-        } else {
-            (SIGNATURE.bind(py, args)?, args)
-        };
+        if has_more {
+            return Ok(Self {
+                coro: Self::coro(py, args)?,
+                name: None,
+                context: None,
+                args,
+                has_more,
+            });
+        }
+        let [coro, name, context] = SIGNATURE.bind(py, args)?;
         Ok(Self {
             coro: coro.expect("a required parameter was bound"),
             name,
@@ -101,6 +104,14 @@ impl<'a> Request<'a> {
             args,
             has_more,
         })
+    }
+
+    /// The one parameter of a `create_task` that passes all other keywords on.
+    fn coro(py: Python<'_>, args: Args<'a>) -> Outcome<&'a Obj> {
+        const SIGNATURE: Signature<1> = Signature::new("TaskGroup.create_task", ["coro"], 1, 1);
+        let (bound, _) = SIGNATURE.bind_open(py, args)?;
+        let [coro] = bound;
+        Ok(coro.expect("a required parameter was bound"))
     }
 
     /// The task.
