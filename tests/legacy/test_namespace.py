@@ -279,3 +279,27 @@ def test_old_name_of_ensure_future_is_there_for_getattr(loop: Any) -> None:
     assert loop.run_until_complete(task) == "async"
     assert legacy.async_ is legacy.ensure_future
     assert getattr(legacy.tasks, "async") is legacy.ensure_future
+
+
+POLICIES = """
+import sys, warnings
+warnings.simplefilter("ignore")
+import asyncioxide
+if sys.argv[1] == "installed":
+    asyncioxide.install()
+from asyncioxide import legacy
+print(type(legacy.get_event_loop_policy()))
+loop = legacy.get_event_loop()
+print(type(loop))
+loop.close()
+legacy.set_event_loop_policy(None)
+print(type(legacy.get_event_loop_policy()))
+"""
+
+
+def test_policies_are_the_same_when_asyncio_has_our_names() -> None:
+    def printed(argument: str) -> str:
+        command = [sys.executable, "-c", POLICIES, argument]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+    assert printed("installed") == printed("not installed")

@@ -3,10 +3,16 @@
 import asyncio
 import sys
 import threading
-from asyncio import events as _stock, unix_events as _stock_unix
+from asyncio import events as _stock
 from typing import TYPE_CHECKING, Any
 
 from .. import events as _modern
+from .._policy import (
+    _Default as _StockDefault,
+    _Policy as AbstractEventLoopPolicy,
+    _set_stock_policy as _set_process_policy,
+    _stock_policy as _process_policy,
+)
 from ..events import (
     Handle as Handle,
     TimerHandle as TimerHandle,
@@ -34,19 +40,10 @@ __all__ = (
     "set_event_loop_policy",
 )
 
-# 3.14 deprecates policies and keeps classes and functions under other names, without a warning.
 if sys.version_info >= (3, 14):
-    AbstractEventLoopPolicy = _stock._AbstractEventLoopPolicy
     BaseDefaultEventLoopPolicy = _stock._BaseDefaultEventLoopPolicy
-    _StockDefault = _stock_unix._DefaultEventLoopPolicy
-    _process_policy = _stock._get_event_loop_policy
-    _set_process_policy = _stock._set_event_loop_policy
 else:
-    AbstractEventLoopPolicy = _stock.AbstractEventLoopPolicy
     BaseDefaultEventLoopPolicy = _stock.BaseDefaultEventLoopPolicy
-    _StockDefault = _stock_unix.DefaultEventLoopPolicy
-    _process_policy = _stock.get_event_loop_policy
-    _set_process_policy = _stock.set_event_loop_policy
 
 AbstractEventLoop = asyncio.AbstractEventLoop
 AbstractServer = asyncio.AbstractServer

@@ -35,13 +35,15 @@ def create_subprocess_exec(
 @coroutine
 def create_subprocess_shell(
     cmd: Any,
-    *,
+    stdin: Any = None,
+    stdout: Any = None,
+    stderr: Any = None,
     loop: asyncio.AbstractEventLoop | None = None,
     limit: int = _DEFAULT_LIMIT,
     **kwds: Any,
 ) -> Generator[Any, Any, _modern.Process]:
     """Start a shell command; `create_subprocess_exec` otherwise."""
-    starting = _modern.create_subprocess_shell(cmd, limit=limit, **kwds)
+    starting = _modern.create_subprocess_shell(cmd, stdin, stdout, stderr, limit, **kwds)
     return (yield from starting.__await__())
 
 

@@ -22,7 +22,7 @@ def follow(loop):
 @asyncio.coroutine
 def converse():
     process = yield from asyncio.create_subprocess_shell(
-        "tr a-z A-Z", stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+        "tr a-z A-Z", asyncio.subprocess.PIPE, asyncio.subprocess.PIPE
     )
     out, err = yield from process.communicate(b"louder")
     return out, err, process.returncode
