@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import socket
 import time
+import weakref
 
 import pytest
 
@@ -459,3 +461,44 @@ def test_callbacks_run_in_the_context_of_the_call(loop, pair):
 
     loop.run_until_complete(main())
     assert seen == ["at the call"]
+
+
+class TestClosedSocket:
+    """A socket that was closed has no number any more, and is found by itself."""
+
+    @pytest.mark.parametrize("side", ["reader", "writer"])
+    def test_is_found_and_removed(self, loop, pair, side):
+        left, _ = pair
+        getattr(loop, f"add_{side}")(left, pytest.fail, "called")
+        left.close()
+        remove = getattr(loop, f"remove_{side}")
+        assert remove(left) is True
+        with pytest.raises(ValueError, match="Invalid file descriptor: -1"):
+            remove(left)
+        run_turns(loop, 2)
+
+    def test_another_object_with_its_number_is_not(self, loop, pair):
+        left, _ = pair
+        number = left.fileno()
+        loop.add_reader(number, pytest.fail, "called")
+        left.close()
+        with pytest.raises(ValueError, match="Invalid file descriptor: -1"):
+            loop.remove_reader(left)
+        assert loop.remove_reader(number) is True
+
+    def test_cannot_be_added(self, loop, pair):
+        left, _ = pair
+        left.close()
+        with pytest.raises(ValueError, match="Invalid file descriptor: -1"):
+            loop.add_reader(left, pytest.fail, "called")
+
+    def test_is_kept_while_it_is_watched(self, loop, pair):
+        watched = socket.socket(fileno=os.dup(pair[0].fileno()))
+        reference = weakref.ref(watched)
+        loop.add_reader(watched, pytest.fail, "called")
+        del watched
+        gc.collect()
+        kept = reference()
+        assert kept is not None
+        kept.close()
+        assert loop.remove_reader(kept) is True

@@ -317,3 +317,10 @@ class TestClients:
         with pytest.raises(asyncio.CancelledError):
             await task
         assert await client.lost is None
+
+
+async def test_private_names_that_libraries_read(loop, serve):
+    server = await serve()
+    assert server._ssl_context is None
+    server.close()
+    await server.wait_closed()

@@ -53,13 +53,25 @@ pub enum Side {
 }
 
 /// A watched descriptor with its one reader and one writer.
-#[derive(Default)]
 pub struct Watch {
+    fd: i32,
+    /// The object that the descriptor was first given as, if not as its number. Once it is closed it has no number to be
+    /// found by (`_BaseSelectorImpl._fileobj_lookup`).
+    file: Slot,
     reader: Slot<Ref<HandleData>>,
     writer: Slot<Ref<HandleData>>,
 }
 
 impl Watch {
+    fn new(fd: i32, file: Option<&Obj>) -> Self {
+        Self {
+            fd,
+            file: Slot::new(file.cloned()),
+            reader: Slot::default(),
+            writer: Slot::default(),
+        }
+    }
+
     fn side(&self, side: Side) -> &Slot<Ref<HandleData>> {
         match side {
             Side::Reader => &self.reader,
@@ -101,6 +113,7 @@ impl Source for Watch {
     }
 
     fn visit(&self, visitor: &mut Visitor) {
+        visitor.slot(&self.file);
         visitor.slot(&self.reader);
         visitor.slot(&self.writer);
     }
@@ -110,11 +123,20 @@ impl Source for Watch {
     }
 }
 
-/// The number behind a descriptor argument (`selectors._fileobj_to_fd`); none when no descriptor can have it.
+/// The number behind a descriptor argument.
+enum Number {
+    Descriptor(i32),
+    /// No descriptor can have it.
+    TooLarge,
+    /// What a closed socket says.
+    Negative(String),
+}
+
+/// Asks an argument for its number (`selectors._fileobj_to_fd`).
 ///
 /// # Errors
-/// ValueError for what is no descriptor.
-pub fn fd_of(object: &Obj) -> Outcome<Option<i32>> {
+/// ValueError for what has none.
+fn number_of(object: &Obj) -> Outcome<Number> {
     let py = object.py();
     let number = match object.bind().cast::<pyo3::types::PyInt>() {
         Ok(number) => number.clone().into_any(),
@@ -125,12 +147,14 @@ pub fn fd_of(object: &Obj) -> Outcome<Option<i32>> {
             .or_else(|error| invalid_object(py, object, &error))?,
     };
     if number.lt(0)? {
-        return Err(Raised::value_error(
-            py,
-            format!("Invalid file descriptor: {number}"),
-        ));
+        return Ok(Number::Negative(number.to_string()));
     }
-    Ok(number.extract::<i32>().ok())
+    let fd = number.extract::<i32>().ok();
+    Ok(fd.map_or(Number::TooLarge, Number::Descriptor))
+}
+
+fn invalid_number(py: Python<'_>, number: &str) -> Raised {
+    Raised::value_error(py, format!("Invalid file descriptor: {number}"))
 }
 
 fn invalid_object<'py>(
@@ -184,16 +208,27 @@ fn too_large() -> Raised {
 fn add(this: &Ref<EventLoopData>, args: Args<'_>, method: &'static str, side: Side) -> Outcome {
     let py = this.py();
     let ([fd, callback], rest) = leading(py, method, ["fd", "callback"], args)?;
-    let fd = fd_of(fd)?.ok_or_else(too_large)?;
+    let (file, fd) = match number_of(fd)? {
+        Number::Descriptor(number) => (fd, number),
+        Number::TooLarge => return Err(too_large()),
+        Number::Negative(number) => return Err(invalid_number(py, &number)),
+    };
     refuse_transports(this, fd)?;
     this.base.check_closed(py)?;
     let handle = handle::make(this.upcast(), callback, Arguments::of(rest), None)?;
-    watch(this, fd, side, handle)?;
+    let is_number = file.bind().is_instance_of::<pyo3::types::PyInt>();
+    watch(this, fd, (!is_number).then_some(file), side, handle)?;
     Ok(Obj::none(py))
 }
 
 /// Puts `handle` in as the reader or writer of `fd`; one that was there is cancelled.
-fn watch(this: &Ref<EventLoopData>, fd: i32, side: Side, handle: Ref<HandleData>) -> Outcome<()> {
+fn watch(
+    this: &Ref<EventLoopData>,
+    fd: i32,
+    file: Option<&Obj>,
+    side: Side,
+    handle: Ref<HandleData>,
+) -> Outcome<()> {
     let py = this.py();
     let Some(driver) = this.base.driver() else {
         return this.base.check_closed(py);
@@ -202,7 +237,7 @@ fn watch(this: &Ref<EventLoopData>, fd: i32, side: Side, handle: Ref<HandleData>
         .token_of(Fd::new(fd))
         .and_then(|token| Some((token, driver.source(token)?)));
     let Some((token, source)) = found else {
-        let watch = Watch::default();
+        let watch = Watch::new(fd, file);
         watch.side(side).set(Some(handle));
         let interest = watch.interest();
         this.base
@@ -240,13 +275,33 @@ fn watch(this: &Ref<EventLoopData>, fd: i32, side: Side, handle: Ref<HandleData>
 
 fn remove(this: &Ref<EventLoopData>, args: Args<'_>, method: &'static str, side: Side) -> Outcome {
     let py = this.py();
-    let [fd] = exactly(py, method, ["fd"], args)?;
-    // A number that no descriptor can have is not watched.
-    let Some(fd) = fd_of(fd)? else {
-        return Ok(Obj::bool(py, false));
+    let [file] = exactly(py, method, ["fd"], args)?;
+    let fd = match number_of(file)? {
+        Number::Descriptor(number) => number,
+        Number::TooLarge => return Ok(Obj::bool(py, false)),
+        Number::Negative(number) => {
+            watched_as(this, file).ok_or_else(|| invalid_number(py, &number))?
+        }
     };
     refuse_transports(this, fd)?;
     Ok(Obj::bool(py, unwatch(this, fd, side)?))
+}
+
+/// The number that `file` had when it was watched.
+fn watched_as(this: &Ref<EventLoopData>, file: &Obj) -> Option<i32> {
+    let driver = this.base.driver()?;
+    let mut found = None;
+    driver.visit(&mut |_| {}, &mut |source| {
+        let watch = source
+            .as_watch()
+            .and_then(|watch| watch.downcast_ref::<Watch>());
+        if let Some(watch) = watch
+            && watch.file.get().is_some_and(|own| own.is(file))
+        {
+            found = Some(watch.fd);
+        }
+    });
+    found
 }
 
 /// Takes the reader or writer of `fd` out and cancels it; false if there is none.
@@ -293,7 +348,7 @@ pub fn start(
     refuse_transports(this, fd)?;
     this.base.check_closed(this.py())?;
     let handle = handle::make(this.upcast(), callback, Arguments::None, None)?;
-    watch(this, fd, side, handle.clone())?;
+    watch(this, fd, None, side, handle.clone())?;
     Ok(handle)
 }
 

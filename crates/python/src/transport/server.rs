@@ -586,6 +586,9 @@ fn attributes(builder: TypeBuilder<ServerData>) -> TypeBuilder<ServerData> {
             c"The futures of wait_closed(); None once they were woken.",
             |this| or_none(this.py(), this.waiters.get()),
         )
+        .getter(c"_ssl_context", c"The context for TLS, or None.", |this| {
+            or_none(this.py(), this.terms.context())
+        })
         .getter(c"_loop", c"The event loop.", |this| {
             or_none(this.py(), this.scheduler().map(Ref::into_obj))
         })

@@ -42,6 +42,11 @@ impl ServerTerms {
         self.shutdown_timeout.set(shutdown_timeout.cloned());
     }
 
+    /// `_ssl_context`
+    pub fn context(&self) -> Option<Obj> {
+        self.context.get()
+    }
+
     /// The terms of the next connection, if there is to be TLS.
     ///
     /// # Errors
