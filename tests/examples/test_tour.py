@@ -82,6 +82,25 @@ user 3
   futures:    failed for want of 3
   coroutines: failed for want of 3
 """,
+    "iterators": """\
+by hand: [3, 2, 1]
+others ran meanwhile: True
+a generator, left early:
+  3
+  2
+  the generator is closed
+comprehension: {4: 16, 2: 4}
+lines of a stream: ['one', 'two', 'three']
+context manager by hand:
+  connected
+  working
+  disconnected after all went well
+  connected
+  disconnected after ConnectionResetError
+as a generator: ['begin', 'work', 'commit', 'begin', 'roll back', 'goes on outside']
+lock: ['a in', 'a out', 'b in', 'b out']
+deadline: passed
+""",
 }
 
 ONE_BY_ONE = "".join(f"  {number} begins\n  {number} is over\n" for number in (1, 2, 3))
@@ -157,6 +176,25 @@ def test_debug_mode_names_what_blocks(loop_name: str) -> None:
     )
     assert len(slow_steps) == 3
     assert "gentle_nap" not in done.stderr
+
+
+@pytest.mark.parametrize("loop_name", LOOPS)
+def test_a_coroutine_takes_a_small_part_of_what_a_thread_does(loop_name: str) -> None:
+    printed = output("memory", loop_name)
+    figures = re.fullmatch(
+        r"""10000 coroutines wait at once: True
+each has answered: True
+100 threads wait at once: True
+a coroutine takes (\d+\.\d) KiB
+a thread takes (\d+\.\d) KiB and reserves (\d+) KiB: (\d+) times as much
+""",
+        printed,
+    )
+    assert figures is not None, printed
+    coroutine, thread, reserved, ratio = map(float, figures.groups())
+    assert 0.5 < coroutine < 8
+    assert coroutine < thread < reserved
+    assert ratio > 100
 
 
 PROGRAMS = sorted(path.stem for path in TOUR.glob("*.py") if "__main__" in path.read_text())
