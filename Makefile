@@ -18,6 +18,8 @@ JOBS ?= 2
 # What CPython's tests are pointed at: our `loop`, or our `namespace` in place of all of asyncio.
 MODE ?= loop
 conformance_mode = $(if $(filter namespace,$(MODE)),--namespace,$(if $(filter loop,$(MODE)),,$(error MODE is loop or namespace, not $(MODE))))
+# The folders of examples/ whose types are checked, each on its own as its programs import one another.
+EXAMPLES = bridge flags spinner testing tour
 # Passed on to the program a recipe runs: make test ARGS="-k sleep -x"
 ARGS ?=
 
@@ -43,7 +45,7 @@ test-rust: ## run the Rust tests of the reactor and of xtask
 test-python: ## run the Python tests for each of PYTHONS
 	$(call each,test-one)
 test-one:
-	@python=$(call environment,$(PROFILE),test); "$$python" -m pytest $(ARGS)
+	@python=$(call environment,$(PROFILE),test examples); "$$python" -m pytest $(ARGS)
 
 .PHONY: test-ecosystem test-ecosystem-one
 test-ecosystem: ## run anyio, pytest-asyncio, tornado and nest_asyncio on our loop, for each of PYTHONS
@@ -85,8 +87,11 @@ check-quick: ## the part of check that needs no build of the package (pre-commit
 	"$$python" -m ruff check --quiet .; \
 	"$$python" -m ruff format --quiet --check .
 check-types:
-	@python=$(call environment,$(PROFILE),check); set -x; \
+	@python=$(call environment,$(PROFILE),check examples); set -x; \
 	"$$python" -m mypy python/asyncioxide tools; \
+	for folder in $(EXAMPLES); do \
+	    MYPYPATH=examples/flags:examples/tour "$$python" -m mypy examples/$$folder/*.py; \
+	done; \
 	"$$python" -m mypy.stubtest asyncioxide --allowlist python/stubtest-allow.txt
 
 .PHONY: format
