@@ -1,9 +1,10 @@
-"""What the programs of the tour share: ``--loop``, and a runner on the loop that it names."""
+"""What the programs share, those of the tour and others: ``--loop``, and a runner on that loop."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import importlib.util
 import math
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ sys.path.append(str(Path(__file__).resolve().parents[1] / "flags"))
 
 from loops import LOOPS, loop_factory
 
-__all__ = ["count", "new_loop", "parser", "runner", "seconds"]
+__all__ = ["count", "new_loop", "parser", "require", "runner", "seconds"]
 
 
 def parser(description: str) -> argparse.ArgumentParser:
@@ -26,6 +27,18 @@ def parser(description: str) -> argparse.ArgumentParser:
         help="whose event loop runs the program (%(default)s)",
     )
     return made
+
+
+def require(*packages: str) -> None:
+    """End the program with what to do where a package is missing: status 2."""
+    missing = [name for name in packages if importlib.util.find_spec(name) is None]
+    if missing:
+        print(
+            f"not installed: {', '.join(missing)}; run `pip install -r requirements/examples.txt` "
+            "in the project's folder",
+            file=sys.stderr,
+        )
+        raise SystemExit(2)
 
 
 def new_loop(arguments: argparse.Namespace) -> asyncio.AbstractEventLoop:
