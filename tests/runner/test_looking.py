@@ -258,6 +258,30 @@ def test_who_answers_for_another_process_is_not_believed():
             knock(99999999)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+@pytest.mark.parametrize("way", WAYS[:3])
+def test_another_user_is_refused_and_told_whom_to_be(folder, way):
+    # The interpreter may be where that user cannot read: all is imported before.
+    look = """
+import os, sys
+from asyncioxide._inspection import door, snapshot, visit
+if sys.version_info >= (3, 14):
+    import asyncioxide.tools
+os.setgroups([])
+os.setuid(65534)
+try:
+    visit.tasks_of(int(sys.argv[1]))
+except visit.Unreadable as why:
+    print(why)
+"""
+    with running(folder, PROGRAM, *way) as process:
+        seen = folder.run("-c", look, str(process.pid))
+    assert (seen.stderr, seen.status) == ("", 0)
+    assert f"Process {process.pid} may not be looked into" in seen.stdout
+    assert "It belongs to another user. Become that user or root" in seen.stdout
+    assert ("answers its own user and root only" in seen.stdout) is ("--inspectable" in way)
+
+
 @since(3, 14)
 def test_waking_a_process_loses_none_of_its_signals(folder):
     from asyncioxide._inspection.wake import wake

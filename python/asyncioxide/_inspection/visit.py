@@ -18,6 +18,7 @@ from .wake import wake
 
 # How long a process may compute without reaching the interpreter.
 _PATIENCE_S = 10.0
+_READINGS = 5
 _LOOK_EVERY_S = 0.005
 _WAKE_EVERY_S = 0.1
 
@@ -106,9 +107,6 @@ def _await(pid: int, answer: Path) -> str:
 
 
 def _read_by_asyncio(pid: int) -> list[Task]:
-    from .. import tools
-
-    read: Any = vars(tools)["get_all_awaited_by"]
     return [
         Task(
             task.task_id,
@@ -118,9 +116,25 @@ def _read_by_asyncio(pid: int) -> list[Task]:
             # The id of the awaiter is where the name would be.
             [coroutine.task_name for coroutine in task.awaited_by],
         )
-        for thread in read(pid)
+        for thread in _retried_reading(pid)
         for task in thread.awaited_by
     ]
+
+
+def _retried_reading(pid: int) -> Any:
+    """Read the memory of a process that goes on running, and may change what is being followed."""
+    from .. import tools
+
+    read: Any = vars(tools)["get_all_awaited_by"]
+    failure: Exception | None = None
+    for _ in range(_READINGS):
+        try:
+            return read(pid)
+        except (PermissionError, ProcessLookupError):
+            raise
+        except (RuntimeError, OSError, ValueError, MemoryError) as error:
+            failure = _innermost(error)
+    raise RuntimeError(str(failure)) from failure
 
 
 def _frame(frame: Any) -> Frame:
@@ -129,20 +143,23 @@ def _frame(frame: Any) -> Frame:
     return Frame(frame.funcname, frame.filename if line else "", line or 0)
 
 
-def _innermost(error: BaseException) -> BaseException:
-    while error.__context__ is not None:
+def _innermost(error: Exception) -> Exception:
+    while isinstance(error.__context__, Exception):
         error = error.__context__
     return error
 
 
 def _not_permitted(pid: int, error: PermissionError) -> str:
-    scope = Path("/proc/sys/kernel/yama/ptrace_scope")
+    # With an errno it is the kernel's, in words that say less than these.
+    said = f": {error}" if error.errno is None and error.args else ""
+    refused = f"Process {pid} may not be looked into{said}."
     if os.stat(f"/proc/{pid}").st_uid != os.geteuid():
-        why = f"It belongs to another user. Become that user or root:\n  {_again(pid, 'sudo ')}"
-    elif scope.exists() and scope.read_text().strip() != "0":
+        return f"{refused} It belongs to another user. Become that user or root:\n{_as_root(pid)}"
+    scope = Path("/proc/sys/kernel/yama/ptrace_scope")
+    if scope.exists() and scope.read_text().strip() != "0":
         why = (
             "The kernel lets nobody but root trace processes (kernel.yama.ptrace_scope). Become "
-            f"root:\n  {_again(pid, 'sudo ')}\nor allow it until the next start of the system:\n"
+            f"root:\n{_as_root(pid)}\nor allow it until the next start of the system:\n"
             "  sudo sysctl kernel.yama.ptrace_scope=0"
         )
     else:
@@ -150,8 +167,7 @@ def _not_permitted(pid: int, error: PermissionError) -> str:
             "The kernel protects it, or the container is without the right to trace "
             "(docker run --cap-add=SYS_PTRACE gives it)."
         )
-    said = f": {error}" if error.strerror is None and error.args else ""
-    return f"Process {pid} may not be looked into{said}. {why}\n{_open_the_door()}"
+    return f"{refused} {why}\n{_open_the_door()}"
 
 
 def _too_old(pid: int, ours: bool) -> str:
@@ -180,5 +196,5 @@ def _open_the_door() -> str:
     )
 
 
-def _again(pid: int, before: str) -> str:
-    return f"{before}{sys.executable} -m asyncioxide pstree {pid}"
+def _as_root(pid: int) -> str:
+    return f"  sudo {sys.executable} -m asyncioxide pstree {pid}"
