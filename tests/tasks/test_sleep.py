@@ -214,3 +214,27 @@ async def test_many_tasks_in_sleep_zero_take_strict_turns(loop, sleep):
 
     await asyncio.gather(*(work(name) for name in range(10)))
     assert trail == [(step, name) for step in range(20) for name in range(10)]
+
+
+async def test_the_timer_says_what_it_does(loop, sleep, log):
+    loop.set_debug(True)
+    loop.slow_callback_duration = 0
+    await sleep(0.001)
+    loop.set_debug(False)
+    (said,) = [text for text in log.messages() if "TimerHandle" in text]
+    assert " _set_result_unless_cancelled(<Future finis" in said
+    assert ">, None) at " in said
+
+
+@pytest.mark.parametrize("name", ["call_later", "call_at", "time"])
+async def test_asks_a_loop_whose_methods_are_replaced(loop, sleep, name, monkeypatch):
+    calls = []
+    method = getattr(loop, name)
+
+    def replacement(*args, **keywords):
+        calls.append(name)
+        return method(*args, **keywords)
+
+    monkeypatch.setattr(loop, name, replacement)
+    await sleep(0.001)
+    assert calls

@@ -231,7 +231,7 @@ fn schedule(this: &Ref<EventLoopData>, when: f64, request: Request<'_>) -> Outco
 /// `self.call_at(when, callback, *args, context=context)`.
 fn through_call_at(this: &Ref<EventLoopData>, when: Obj, request: &Request<'_>) -> Outcome {
     let py = this.py();
-    let arguments = request.arguments.tuple(py)?;
+    let arguments = request.arguments.tuple(request.callback)?;
     let leading = PyTuple::new(py, [when.bind(), request.callback.bind()])?;
     let all = leading
         .as_sequence()

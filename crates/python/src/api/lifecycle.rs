@@ -149,8 +149,15 @@ fn initialise(this: &Ref<EventLoopData>, args: Args<'_>) -> Outcome<()> {
 /// Looks which methods a Python subclass has, or its class was given. Asked again for each run.
 fn see_overrides(this: &Ref<EventLoopData>) -> Outcome<()> {
     let py = this.py();
-    if overrides(this, intern!(py, "time"))? || overrides(this, intern!(py, "call_at"))? {
-        this.base.own_clock.set(true);
+    let clock = [
+        intern!(py, "time"),
+        intern!(py, "call_at"),
+        intern!(py, "call_later"),
+    ];
+    for name in clock {
+        if overrides(this, name)? {
+            this.base.own_clock.set(true);
+        }
     }
     if overrides(this, intern!(py, "create_task"))? {
         this.base.own_tasks.set(true);
@@ -179,7 +186,7 @@ fn overrides(this: &Ref<EventLoopData>, name: &Bound<'_, PyString>) -> Outcome<b
 fn assigned(this: &Ref<EventLoopData>, name: &Obj) {
     match name.bind().extract::<&str>() {
         Ok("call_soon") => this.base.set_patched(),
-        Ok("call_at" | "time") => this.base.own_clock.set(true),
+        Ok("call_at" | "call_later" | "time") => this.base.own_clock.set(true),
         Ok("create_task") => this.base.own_tasks.set(true),
         Ok("create_future") => this.base.own_futures.set(true),
         _ => {}

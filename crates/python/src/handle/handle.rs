@@ -69,15 +69,21 @@ impl Arguments {
         }
     }
 
-    /// The arguments as a tuple.
+    /// The arguments as a tuple. `callback` is what the handle has for a callback.
     ///
     /// # Errors
     /// `MemoryError`.
-    pub fn tuple(&self, py: Python<'_>) -> Outcome {
-        Ok(Obj::from(PyTuple::new(
-            py,
-            self.as_slice().iter().map(Obj::bind),
-        )?))
+    pub fn tuple(&self, callback: &Obj) -> Outcome {
+        let py = callback.py();
+        let native = match self {
+            Self::Native(native) => (native.arguments)(callback),
+            _ => Vec::new(),
+        };
+        let shown = match self {
+            Self::Native(_) => native.as_slice(),
+            _ => self.as_slice(),
+        };
+        Ok(Obj::from(PyTuple::new(py, shown.iter().map(Obj::bind))?))
     }
 
     fn as_slice(&self) -> &[Obj] {
@@ -212,6 +218,17 @@ impl HandleData {
         match (callback, self.arguments()) {
             (Some(owner), Arguments::Native(native)) => (native.callable)(&owner).map(Some),
             (callback, _) => Ok(callback),
+        }
+    }
+
+    /// The arguments as Python sees them, until the handle is cancelled.
+    ///
+    /// # Errors
+    /// `MemoryError`.
+    pub fn arguments_shown(&self) -> Outcome<Option<Obj>> {
+        match self.callback.get() {
+            Some(callback) => self.arguments().tuple(&callback).map(Some),
+            None => Ok(None),
         }
     }
 
@@ -493,11 +510,7 @@ fn settle(this: &Ref<HandleData>) -> Outcome<()> {
 }
 
 fn arguments_or_none(this: &Ref<HandleData>) -> Outcome {
-    let py = this.py();
-    if !this.callback.is_some() {
-        return Ok(Obj::none(py));
-    }
-    this.arguments().tuple(py)
+    or_none(this.py(), this.arguments_shown()?)
 }
 
 /// `Handle._run()`: what loops written in Python over our handles call.

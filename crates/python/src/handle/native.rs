@@ -10,6 +10,8 @@ use crate::py::object::Obj;
 pub struct Native {
     /// Runs it with the owner. The loop reports what it raises, as of any callback.
     pub run: fn(&Obj) -> Outcome<()>,
-    /// Makes a callable that does the same, of the owner.
+    /// The callable that does the same, called with `arguments`.
     pub callable: fn(&Obj) -> Outcome,
+    /// What that is called with, for those who look.
+    pub arguments: fn(&Obj) -> Vec<Obj>,
 }

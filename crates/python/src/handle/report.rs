@@ -1,9 +1,9 @@
 //! What goes wrong in a handle's callback, told to the loop's exception handler in asyncio's words.
 
 use pyo3::intern;
-use pyo3::types::{PyDict, PyDictMethods};
+use pyo3::types::{PyDict, PyDictMethods, PyTuple};
 
-use super::handle::{Arguments, HandleData};
+use super::handle::HandleData;
 use super::schedule::Scheduler;
 use crate::py::call;
 use crate::py::errors::Outcome;
@@ -22,7 +22,11 @@ pub fn callback_failed(handle: &Ref<HandleData>, exception: &Obj) -> Outcome<()>
         return Ok(());
     };
     let callback = handle.callback()?.unwrap_or_else(|| Obj::none(py));
-    let text = format_callback(&scheduler, &callback, &handle.arguments())?;
+    let arguments = match handle.arguments_shown()? {
+        Some(arguments) => arguments,
+        None => Obj::from(PyTuple::empty(py)),
+    };
+    let text = format_callback(&scheduler, &callback, &arguments)?;
     let report = PyDict::new(py);
     report.set_item(
         intern!(py, "message"),
@@ -43,20 +47,19 @@ pub fn callback_failed(handle: &Ref<HandleData>, exception: &Obj) -> Outcome<()>
 }
 
 /// `format_helpers._format_callback_source`, with the `debug` argument where this Python has it.
-fn format_callback(scheduler: &Ref<Scheduler>, callback: &Obj, arguments: &Arguments) -> Outcome {
+fn format_callback(scheduler: &Ref<Scheduler>, callback: &Obj, arguments: &Obj) -> Outcome {
     let py = callback.py();
     let format = call::attr(
         imports::format_helpers(py),
         intern!(py, "_format_callback_source"),
     )?;
-    let arguments = arguments.tuple(py)?;
     if PY_3_13 {
         let debug = Obj::bool(py, scheduler.is_debug());
         return call::call_keywords(
             &format,
-            [callback, &arguments, &debug],
+            [callback, arguments, &debug],
             &[intern!(py, "debug")],
         );
     }
-    call::call(&format, [callback, &arguments])
+    call::call(&format, [callback, arguments])
 }

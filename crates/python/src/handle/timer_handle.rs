@@ -175,7 +175,6 @@ fn initialise(this: &Ref<TimerHandleData>, args: Args<'_>) -> Outcome<()> {
 
 /// `TimerHandle.__eq__`, as asyncio compares: time, callback, arguments, state.
 fn equal(this: &Ref<TimerHandleData>, other: &Ref<TimerHandleData>) -> Outcome<bool> {
-    let py = this.py();
     let same_object = |left: Option<Obj>, right: Option<Obj>| -> Outcome<bool> {
         match (left, right) {
             (Some(left), Some(right)) => Ok(left.bind().eq(right.bind())?),
@@ -186,10 +185,7 @@ fn equal(this: &Ref<TimerHandleData>, other: &Ref<TimerHandleData>) -> Outcome<b
     Ok(this.own.when.get() == other.own.when.get()
         && this.base.is_cancelled() == other.base.is_cancelled()
         && same_object(this.base.callback()?, other.base.callback()?)?
-        && same_object(
-            Some(this.base.arguments().tuple(py)?),
-            Some(other.base.arguments().tuple(py)?),
-        )?)
+        && same_object(this.base.arguments_shown()?, other.base.arguments_shown()?)?)
 }
 
 fn compare(

@@ -26,9 +26,9 @@ static RELEASE: Native = Native {
     run: release,
     callable: |waiter| {
         let py = waiter.py();
-        let release = call::attr(imports::tasks(py), intern!(py, "_release_waiter"))?;
-        call::call(imports::partial(py), [&release, waiter])
+        call::attr(imports::tasks(py), intern!(py, "_release_waiter"))
     },
+    arguments: |waiter| vec![waiter.clone()],
 };
 
 /// An observer that releases a waiter.
@@ -96,7 +96,10 @@ pub fn later(loop_: &Obj, delay: &Obj, waiter: &Obj) -> Outcome {
 }
 
 /// `waiter.set_result(None)`, unless it is done.
-fn release(waiter: &Obj) -> Outcome<()> {
+///
+/// # Errors
+/// What the waiter raises.
+pub fn release(waiter: &Obj) -> Outcome<()> {
     if is_done(waiter)? {
         return Ok(());
     }

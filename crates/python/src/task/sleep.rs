@@ -6,7 +6,15 @@
 use pyo3::types::{PyAnyMethods, PyFloat, PyFloatMethods};
 use pyo3::{Python, intern};
 
+use super::current;
+use super::timeout::timer;
+use crate::future::any;
+use crate::future::future::make_for;
 use crate::future::operation::{self, Input, Machine, Operation, Progress};
+use crate::handle::handle::Arguments;
+use crate::handle::native::Native;
+use crate::handle::schedule::{Scheduler, now};
+use crate::handle::timer_handle;
 use crate::py::args::{Args, Signature};
 use crate::py::call;
 use crate::py::cell::Slot;
@@ -38,6 +46,19 @@ pub fn sleep(py: Python<'_>, args: Args<'_>) -> Outcome {
 }
 
 static TYPE: TypeSlot = TypeSlot::new();
+
+/// What a timer of ours calls, with the future, when the result is None.
+static WAKE: Native = Native {
+    run: |future| match any::is_cancelled(future)? {
+        true => Ok(()),
+        false => any::set_result(future, &Obj::none(future.py())),
+    },
+    callable: |future| {
+        let name = intern!(future.py(), "_set_result_unless_cancelled");
+        call::attr(imports::futures(future.py()), name)
+    },
+    arguments: |future| vec![future.clone(), Obj::none(future.py())],
+};
 
 /// The operation.
 pub struct Sleep {
@@ -78,7 +99,7 @@ impl Operation for Sleep {
                 if let Some(alarm) = own.alarm.take() {
                     silence(&alarm);
                 }
-                // What a bare yield gives is no result.
+                // What a bare yield gives is no result, and the timer has given the future this one.
                 waited?;
                 Ok(Progress::Done(
                     own.result.take().unwrap_or_else(|| Obj::none(py)),
@@ -105,7 +126,7 @@ fn refuse_nan(delay: &Obj) -> Outcome<()> {
 fn silence(alarm: &Obj) {
     let py = alarm.py();
     set_aside(py, || {
-        if let Err(raised) = call::method(alarm, intern!(py, "cancel"), []) {
+        if let Err(raised) = timer::cancel(alarm) {
             raised.unraisable(py, Some(alarm));
         }
     });
@@ -114,18 +135,30 @@ fn silence(alarm: &Obj) {
 /// Sets the timer; answers the future that it fulfils.
 fn begin(own: &Sleep, delay: &Obj) -> Outcome {
     let py = delay.py();
-    let loop_ = call::method(imports::events(py), intern!(py, "get_running_loop"), [])?;
-    let future = call::method(&loop_, intern!(py, "create_future"), [])?;
-    let set = call::attr(
-        imports::futures(py),
-        intern!(py, "_set_result_unless_cancelled"),
-    )?;
+    let loop_ = current::running_loop(py)?;
+    let future = make_for(&loop_)?;
     let result = own.result.get().unwrap_or_else(|| Obj::none(py));
-    let alarm = call::method(
-        &loop_,
-        intern!(py, "call_later"),
-        [delay, &set, &future, &result],
-    )?;
-    own.alarm.set(Some(alarm));
+    own.alarm.set(Some(set(&loop_, delay, &future, &result)?));
     Ok(future)
+}
+
+/// `loop.call_later(delay, _set_result_unless_cancelled, future, result)`
+fn set(loop_: &Obj, delay: &Obj, future: &Obj, result: &Obj) -> Outcome {
+    let py = loop_.py();
+    let ours = loop_
+        .downcast::<Scheduler>()
+        .filter(|scheduler| !scheduler.own_clock.get() && result.is_none());
+    if let Some(scheduler) = ours
+        && let Some(seconds) = timer::plain_seconds(delay)?
+    {
+        timer::check(scheduler)?;
+        let arguments = Arguments::Native(&WAKE);
+        let alarm = timer_handle::schedule(scheduler, now() + seconds, future, arguments, None)?;
+        return Ok(alarm.into_obj());
+    }
+    call::method(
+        loop_,
+        intern!(py, "call_later"),
+        [delay, &(WAKE.callable)(future)?, future, result],
+    )
 }

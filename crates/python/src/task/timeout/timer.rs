@@ -22,6 +22,7 @@ static EXPIRY: Native = Native {
         None => unreachable!("the owner of this function is a Timeout"),
     },
     callable: |owner| call::attr(owner, intern!(owner.py(), "_on_timeout")),
+    arguments: |_| Vec::new(),
 };
 
 /// `Timeout._on_timeout`
