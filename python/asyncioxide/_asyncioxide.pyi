@@ -16,6 +16,7 @@ from asyncio import (
     TaskGroup as TaskGroup,
     Timeout as Timeout,
     Transport,
+    create_task as create_task,
     ensure_future as ensure_future,
     gather as gather,
     isfuture as isfuture,
@@ -23,6 +24,7 @@ from asyncio import (
     timeout as timeout,
     timeout_at as timeout_at,
     trsock,
+    wait as wait,
     wait_for as wait_for,
 )
 from collections import deque
@@ -72,6 +74,8 @@ if sys.version_info >= (3, 14):
         future_add_to_awaited_by as future_add_to_awaited_by,
         future_discard_from_awaited_by as future_discard_from_awaited_by,
     )
+else:
+    from asyncio import all_tasks as all_tasks, current_task as current_task
 
 __all__ = [
     "Barrier",
@@ -100,6 +104,7 @@ __all__ = [
     "_after_fork_in_child",
     "_loops",
     "adopt_methods",
+    "create_task",
     "ensure_future",
     "gather",
     "isfuture",
@@ -111,11 +116,14 @@ __all__ = [
     "start_unix_server",
     "timeout",
     "timeout_at",
+    "wait",
     "wait_for",
 ]
 
 if sys.version_info >= (3, 14):
     __all__ += ["future_add_to_awaited_by", "future_discard_from_awaited_by"]
+else:
+    __all__ += ["all_tasks", "current_task"]
 
 _T = TypeVar("_T")
 _T_co = TypeVar("_T_co", covariant=True)

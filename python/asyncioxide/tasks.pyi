@@ -8,20 +8,18 @@ from asyncio.tasks import (
     _leave_task as _leave_task,
     _register_task as _register_task,
     _unregister_task as _unregister_task,
-    all_tasks as all_tasks,
     as_completed as as_completed,
-    create_task as create_task,
-    current_task as current_task,
     run_coroutine_threadsafe as run_coroutine_threadsafe,
-    wait as wait,
 )
 
 from ._asyncioxide import (
     Task as Task,
+    create_task as create_task,
     ensure_future as ensure_future,
     gather as gather,
     shield as shield,
     sleep as sleep,
+    wait as wait,
     wait_for as wait_for,
 )
 
@@ -30,3 +28,8 @@ if sys.version_info >= (3, 12):
         create_eager_task_factory as create_eager_task_factory,
         eager_task_factory as eager_task_factory,
     )
+
+if sys.version_info >= (3, 14):
+    from asyncio.tasks import all_tasks as all_tasks, current_task as current_task
+else:
+    from ._asyncioxide import all_tasks as all_tasks, current_task as current_task

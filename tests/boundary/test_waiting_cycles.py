@@ -170,3 +170,25 @@ class TestWaitFor:
         alive = close_circle(witness, task)
         del witness, task
         assert_collected(alive)
+
+
+class TestWait:
+    def test_one_that_was_never_awaited(self, loop):
+        witness = Witness()
+        alive = close_circle(witness, native.wait([witness], timeout=witness, return_when=witness))
+        del witness
+        assert_collected_with_a_warning(alive)
+
+    async def test_one_that_waits(self, loop):
+        async def waits(witness):
+            await native.wait([witness.future])
+
+        witness = Witness()
+        witness.future = loop.create_future()
+        task = loop.create_task(waits(witness))
+        task._log_destroy_pending = False
+        await asyncio.sleep(0)
+        alive = close_circle(witness, task)
+        witness.future.add_done_callback(lambda _, witness=witness: None)
+        del witness, task
+        assert_collected(alive)

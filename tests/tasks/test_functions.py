@@ -6,6 +6,7 @@ import asyncio
 import copy
 import functools
 import inspect
+import sys
 import weakref
 
 import pytest
@@ -16,6 +17,9 @@ from harness.outcome import outcome
 COROUTINE_FUNCTIONS = ("sleep", "wait")
 
 NAMES = (
+    # Native up to 3.13.
+    *(("all_tasks", "current_task") if sys.version_info < (3, 14) else ()),
+    "create_task",
     "ensure_future",
     "future_add_to_awaited_by",
     "future_discard_from_awaited_by",
@@ -23,6 +27,7 @@ NAMES = (
     "isfuture",
     "shield",
     "sleep",
+    "wait",
 )
 
 

@@ -9,11 +9,23 @@ import threading
 import weakref
 
 import pytest
+from harness import functions
 
 KINDS = ["ours", "subclass of ours", "stock C", "subclass of stock"]
 if sys.version_info < (3, 14):
     # Since 3.14 the pure Python Task has a registry of its own, apart from all_tasks().
     KINDS.append("stock Python")
+
+
+# Since 3.14 there is no other than stdlib's.
+@pytest.fixture(
+    autouse=True, params=functions.KINDS if sys.version_info < (3, 14) else functions.KINDS[:1]
+)
+def whose_functions(request, monkeypatch):
+    """Has the tests ask stdlib's functions, and the native ones."""
+    chosen = functions.functions(request.param)
+    for name in ("current_task", "all_tasks"):
+        monkeypatch.setattr(asyncio, name, getattr(chosen, name))
 
 
 @pytest.fixture

@@ -186,6 +186,8 @@ struct Versioned {
     current_tasks: Option<Held>,
     /// `_swap_current_task`, from 3.12.
     swap_current_task: Option<Held>,
+    /// `_eager_tasks`, in 3.12 and 3.13.
+    eager_tasks: Option<Held>,
     /// `future_add_to_awaited_by` and its opposite, from 3.14.
     add_to_awaited_by: Option<Held>,
     discard_from_awaited_by: Option<Held>,
@@ -263,6 +265,11 @@ impl Versioned {
         Ok(Self {
             current_tasks,
             swap_current_task: optional(&tasks, "_swap_current_task")?,
+            eager_tasks: if !PY_3_14 {
+                optional(&tasks, "_eager_tasks")?
+            } else {
+                None
+            },
             add_to_awaited_by: optional(&futures, "future_add_to_awaited_by")?,
             discard_from_awaited_by: optional(&futures, "future_discard_from_awaited_by")?,
             task_registry: TaskRegistry::find(py)?,
@@ -297,6 +304,11 @@ pub fn swap_current_task(py: Python<'_>) -> &Obj {
         .as_ref()
         .expect("3.12 and later have _swap_current_task")
         .get(py)
+}
+
+/// `asyncio.tasks._eager_tasks`, where Python has it (3.12 and 3.13).
+pub fn eager_tasks(py: Python<'_>) -> Option<&Obj> {
+    versioned(py).eager_tasks.as_ref().map(|held| held.get(py))
 }
 
 /// asyncio's own `future_add_to_awaited_by` (from 3.14): in `asyncio.futures` there may be ours.

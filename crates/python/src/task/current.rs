@@ -11,6 +11,7 @@ use pyo3::{Python, intern};
 
 use super::task::TaskData;
 use crate::handle::schedule::{LoopRef, Scheduler};
+use crate::py::args::{Args, Signature};
 use crate::py::call;
 use crate::py::errors::Outcome;
 use crate::py::imports;
@@ -131,4 +132,17 @@ pub fn task_of(loop_: &Obj) -> Outcome<Option<Obj>> {
         None => Some(call::call(imports::current_task(py), [loop_])?),
     };
     Ok(task.filter(|task| !task.is_none()))
+}
+
+/// `asyncio.current_task(loop=None)`, up to 3.13: later on it is asyncio's, whose C module alone knows.
+///
+/// # Errors
+/// RuntimeError where no loop runs and none is given.
+pub fn current_task(py: Python<'_>, args: Args<'_>) -> Outcome {
+    const SIGNATURE: Signature<1> = Signature::new("current_task", ["loop"], 1, 0);
+    let task = match SIGNATURE.bind(py, args)? {
+        [Some(loop_)] if !loop_.is_none() => task_of(loop_)?,
+        _ => task_of(&running_loop(py)?)?,
+    };
+    Ok(task.unwrap_or_else(|| Obj::none(py)))
 }

@@ -2,14 +2,26 @@
 
 use pyo3::prelude::*;
 
-use super::{ensure, gather, shield, sleep};
+use super::{create, current, ensure, gather, registry, shield, sleep, wait};
 use crate::future::awaited_by;
 use crate::py::errors::Outcome;
-use crate::py::function;
+use crate::py::function::{self, Function};
+use crate::py::instance::Ref;
 use crate::py::version::PY_3_14;
 
 const TASKS: &str = "asyncioxide.tasks";
 const FUTURES: &str = "asyncioxide.futures";
+
+const CREATE_TASK: &str = if PY_3_14 {
+    "create_task(coro, **kwargs)\n--\n\n\
+     A new task of the running loop, which begins soon.\n\n\
+     The keywords, name and context among them, go to the loop. Keep a reference to the task. RuntimeError\n\
+     where no loop runs."
+} else {
+    "create_task(coro, *, name=None, context=None)\n--\n\n\
+     A new task of the running loop, which begins soon.\n\n\
+     Keep a reference to it. RuntimeError where no loop runs."
+};
 
 /// Adds the functions to the module.
 ///
@@ -17,7 +29,25 @@ const FUTURES: &str = "asyncioxide.futures";
 /// `MemoryError`.
 pub fn add_to(module: &Bound<'_, PyModule>) -> Outcome<()> {
     let py = module.py();
-    let functions = [
+    for function in ways_to_wait(py)?.into_iter().chain(futures_and_tasks(py)?) {
+        let object = function.as_obj().bind();
+        module.add(
+            object
+                .getattr("__name__")?
+                .cast::<pyo3::types::PyString>()?
+                .to_str()?,
+            object,
+        )?;
+    }
+    if PY_3_14 {
+        add_awaited_by(module)
+    } else {
+        add_inspection(module)
+    }
+}
+
+fn ways_to_wait(py: Python<'_>) -> Outcome<[Ref<Function>; 4]> {
+    Ok([
         function::make(
             py,
             TASKS,
@@ -46,6 +76,21 @@ pub fn add_to(module: &Bound<'_, PyModule>) -> Outcome<()> {
              Zero or less lets everything else that is ready run once. ValueError for NaN, since 3.13.",
             sleep::sleep,
         )?,
+        function::make_coroutine_function(
+            py,
+            TASKS,
+            "wait(fs, *, timeout=None, return_when='ALL_COMPLETED')\n--\n\n\
+             Wait for several futures and tasks; two sets, of those that are done and of the others.\n\n\
+             return_when is ALL_COMPLETED, FIRST_COMPLETED or FIRST_EXCEPTION. After timeout seconds the wait\n\
+             is over too, and no TimeoutError is raised. ValueError if there are none; TypeError for coroutines.",
+            wait::wait,
+        )?,
+    ])
+}
+
+fn futures_and_tasks(py: Python<'_>) -> Outcome<[Ref<Function>; 3]> {
+    Ok([
+        function::make(py, TASKS, CREATE_TASK, create::create_task)?,
         function::make(
             py,
             TASKS,
@@ -63,20 +108,30 @@ pub fn add_to(module: &Bound<'_, PyModule>) -> Outcome<()> {
              That is so when its class has the attribute _asyncio_future_blocking, and it is not None.",
             ensure::isfuture,
         )?,
-    ];
-    for function in functions {
-        let object = function.as_obj().bind();
-        module.add(
-            object
-                .getattr("__name__")?
-                .cast::<pyo3::types::PyString>()?
-                .to_str()?,
-            object,
-        )?;
-    }
-    if PY_3_14 {
-        add_awaited_by(module)?;
-    }
+    ])
+}
+
+/// Later on asyncio's own functions are in C, and know of our tasks.
+fn add_inspection(module: &Bound<'_, PyModule>) -> Outcome<()> {
+    let py = module.py();
+    let current_task = function::make(
+        py,
+        TASKS,
+        "current_task(loop=None)\n--\n\n\
+         The task that a loop, by default the running one, executes now, or None.\n\n\
+         RuntimeError where no loop runs and none is given.",
+        current::current_task,
+    )?;
+    let all_tasks = function::make(
+        py,
+        TASKS,
+        "all_tasks(loop=None)\n--\n\n\
+         The set of the tasks of a loop, by default the running one, that are not done.\n\n\
+         RuntimeError where no loop runs and none is given.",
+        registry::all_tasks,
+    )?;
+    module.add("current_task", current_task.as_obj().bind())?;
+    module.add("all_tasks", all_tasks.as_obj().bind())?;
     Ok(())
 }
 

@@ -6,6 +6,7 @@
 
 pub mod any;
 pub mod cancel;
+pub mod create;
 pub mod current;
 pub mod eager;
 pub mod ensure;
@@ -24,5 +25,6 @@ pub mod step;
 )]
 pub mod task;
 pub mod timeout;
+pub mod wait;
 pub mod wait_for;
 pub mod wakeup;
