@@ -6,6 +6,7 @@ from . import _mirror
 from ._asyncioxide import (
     Task as Task,
     _GatheringFuture as _GatheringFuture,
+    as_completed as as_completed,
     create_task as create_task,
     ensure_future as ensure_future,
     gather as gather,

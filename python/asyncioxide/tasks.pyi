@@ -8,12 +8,12 @@ from asyncio.tasks import (
     _leave_task as _leave_task,
     _register_task as _register_task,
     _unregister_task as _unregister_task,
-    as_completed as as_completed,
     run_coroutine_threadsafe as run_coroutine_threadsafe,
 )
 
 from ._asyncioxide import (
     Task as Task,
+    as_completed as as_completed,
     create_task as create_task,
     ensure_future as ensure_future,
     gather as gather,

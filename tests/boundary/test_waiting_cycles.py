@@ -192,3 +192,30 @@ class TestWait:
         witness.future.add_done_callback(lambda _, witness=witness: None)
         del witness, task
         assert_collected(alive)
+
+
+class TestAsCompleted:
+    async def test_one_that_is_not_asked(self, loop):
+        witness = Witness()
+        witness.future = loop.create_future()
+        arrivals = native.as_completed([witness.future], timeout=3600)
+        witness.future.add_done_callback(lambda _, witness=witness: None)
+        alive = close_circle(witness, arrivals)
+        arrivals._handle_timeout()
+        del witness, arrivals
+        assert_collected(alive)
+
+    async def test_one_that_is_waited_for(self, loop):
+        async def waits(witness):
+            for each in native.as_completed([witness.future]):
+                await each
+
+        witness = Witness()
+        witness.future = loop.create_future()
+        task = loop.create_task(waits(witness))
+        task._log_destroy_pending = False
+        await asyncio.sleep(0)
+        alive = close_circle(witness, task)
+        witness.future.add_done_callback(lambda _, witness=witness: None)
+        del witness, task
+        assert_collected(alive)

@@ -19,6 +19,7 @@ COROUTINE_FUNCTIONS = ("sleep", "wait")
 NAMES = (
     # Native up to 3.13.
     *(("all_tasks", "current_task") if sys.version_info < (3, 14) else ()),
+    "as_completed",
     "create_task",
     "ensure_future",
     "future_add_to_awaited_by",

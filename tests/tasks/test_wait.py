@@ -222,8 +222,8 @@ class TestCreateTask:
         monkeypatch.setattr(loop, "create_task", lambda coro: object())
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            asyncio.create_task("coro", name="n")
-            aio.create_task("coro", name="n")
+            for create_task in (asyncio.create_task, aio.create_task):
+                create_task("coro", name="n")
         stock, ours = caught
         assert (ours.category, str(ours.message)) == (stock.category, str(stock.message))
 

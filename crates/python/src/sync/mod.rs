@@ -1,5 +1,5 @@
 //! The primitives of `asyncio.locks` and `asyncio.queues`: `Lock`, `Event`, `Condition`, `Semaphore`, `BoundedSemaphore`,
-//! `Barrier`, `Queue`, `LifoQueue`, `PriorityQueue`.
+//! `Barrier`, `Queue`, `LifoQueue`, `PriorityQueue`; and `as_completed()`, which is over a queue.
 //!
 //! Each follows the Python class of the running version to the turn: who is woken when, what a cancellation undoes. They
 //! work on any loop: `loop_bound.rs` finds it and makes the futures, `waiters.rs` is the queue of those. An await is an
@@ -8,6 +8,7 @@
 //! the object is plain: of the class itself and without attributes of its own.
 
 pub mod acquisition;
+pub mod as_completed;
 pub mod barrier;
 pub mod condition;
 pub mod count;
@@ -40,5 +41,6 @@ pub fn add_to(module: &Bound<'_, PyModule>) -> Outcome<()> {
     for (name, class) in types {
         module.add(name, class.bind())?;
     }
-    queue::queue::add_to(module)
+    queue::queue::add_to(module)?;
+    as_completed::add_to(module)
 }
