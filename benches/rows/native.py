@@ -24,6 +24,7 @@ from .tasks import bare_steps
 
 LINE = b"x" * 60 + b"\n"
 READ_BYTES = 64 * 1024
+TASKS = 100
 
 # Sends a piece over the socket whose number it is told, again and again. A process of its own, so
 # that its CPU time is not the reader's.
@@ -49,6 +50,35 @@ async def sleep0(count: int) -> None:
     sleep = names().sleep
     for _ in range(count):
         await sleep(0)
+
+
+async def sleep_short(count: int) -> None:
+    """Waits for timers that are due as soon as they are set."""
+    sleep = names().sleep
+    for _ in range(count):
+        await sleep(1e-9)
+
+
+async def nothing() -> None:
+    """Ends at once."""
+
+
+async def wait_for_all(count: int) -> None:
+    """Waits for a hundred tasks at a time."""
+    library = names()
+    for _ in range(count // TASKS):
+        tasks = [library.create_task(nothing()) for _ in range(TASKS)]
+        done, _ = await library.wait(tasks)
+        assert len(done) == TASKS
+
+
+async def take_as_completed(count: int) -> None:
+    """Takes the results of a hundred tasks at a time as they come."""
+    library = names()
+    for _ in range(count // TASKS):
+        tasks = [library.create_task(nothing()) for _ in range(TASKS)]
+        for each in library.as_completed(tasks):
+            await each
 
 
 @asynccontextmanager
@@ -105,6 +135,30 @@ ROWS: tuple[Row, ...] = (
         needs=(SUBJECT,),
         body=sleep0,
         limit=bare_steps,
+    ),
+    Timed(
+        name="sleep_short_native",
+        what="N: sleep(1e-9), a timer that is due at once",
+        unit="step",
+        count=50_000,
+        needs=(SUBJECT,),
+        body=sleep_short,
+    ),
+    Timed(
+        name="wait_100_native",
+        what="N: wait() for 100 tasks that end at once",
+        unit="task",
+        count=50_000,
+        needs=(SUBJECT,),
+        body=wait_for_all,
+    ),
+    Timed(
+        name="as_completed_100_native",
+        what="N: as_completed() over 100 tasks that end at once",
+        unit="task",
+        count=50_000,
+        needs=(SUBJECT,),
+        body=take_as_completed,
     ),
     Served(
         name="streams_echo_10_native",
