@@ -21,12 +21,14 @@ from asyncio import (
     ensure_future as ensure_future,
     gather as gather,
     isfuture as isfuture,
+    run_coroutine_threadsafe as run_coroutine_threadsafe,
     shield as shield,
     timeout as timeout,
     timeout_at as timeout_at,
     trsock,
     wait as wait,
     wait_for as wait_for,
+    wrap_future as wrap_future,
 )
 from collections import deque
 from collections.abc import (
@@ -112,6 +114,7 @@ __all__ = [
     "isfuture",
     "open_connection",
     "open_unix_connection",
+    "run_coroutine_threadsafe",
     "shield",
     "sleep",
     "start_server",
@@ -120,6 +123,7 @@ __all__ = [
     "timeout_at",
     "wait",
     "wait_for",
+    "wrap_future",
 ]
 
 if sys.version_info >= (3, 14):

@@ -3,7 +3,7 @@
 import sys
 
 from . import _mirror
-from ._asyncioxide import Future as Future, isfuture as isfuture
+from ._asyncioxide import Future as Future, isfuture as isfuture, wrap_future as wrap_future
 
 if sys.version_info >= (3, 14):
     from ._asyncioxide import (

@@ -1,7 +1,7 @@
 import sys
-from asyncio.futures import __all__ as __all__, wrap_future as wrap_future
+from asyncio.futures import __all__ as __all__
 
-from ._asyncioxide import Future as Future, isfuture as isfuture
+from ._asyncioxide import Future as Future, isfuture as isfuture, wrap_future as wrap_future
 
 if sys.version_info >= (3, 14):
     from ._asyncioxide import (

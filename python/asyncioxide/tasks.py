@@ -10,6 +10,7 @@ from ._asyncioxide import (
     create_task as create_task,
     ensure_future as ensure_future,
     gather as gather,
+    run_coroutine_threadsafe as run_coroutine_threadsafe,
     shield as shield,
     sleep as sleep,
     wait as wait,

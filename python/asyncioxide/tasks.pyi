@@ -8,7 +8,6 @@ from asyncio.tasks import (
     _leave_task as _leave_task,
     _register_task as _register_task,
     _unregister_task as _unregister_task,
-    run_coroutine_threadsafe as run_coroutine_threadsafe,
 )
 
 from ._asyncioxide import (
@@ -17,6 +16,7 @@ from ._asyncioxide import (
     create_task as create_task,
     ensure_future as ensure_future,
     gather as gather,
+    run_coroutine_threadsafe as run_coroutine_threadsafe,
     shield as shield,
     sleep as sleep,
     wait as wait,

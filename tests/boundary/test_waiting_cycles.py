@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import gc
 import weakref
 
@@ -218,4 +219,28 @@ class TestAsCompleted:
         alive = close_circle(witness, task)
         witness.future.add_done_callback(lambda _, witness=witness: None)
         del witness, task
+        assert_collected(alive)
+
+
+class TestFuturesOfThreads:
+    async def test_one_that_is_wrapped(self, loop):
+        witness = Witness()
+        witness.future = concurrent.futures.Future()
+        alive = close_circle(witness, native.wrap_future(witness.future))
+        witness.future.add_done_callback(lambda _, witness=witness: None)
+        del witness
+        assert_collected(alive)
+
+    async def test_a_coroutine_that_was_handed_over(self, loop):
+        async def waits(witness):
+            witness.task = asyncio.current_task()
+            await loop.create_future()
+
+        witness = Witness()
+        witness.future = native.run_coroutine_threadsafe(waits(witness), loop)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        witness.task._log_destroy_pending = False
+        alive = close_circle(witness, witness.task)
+        del witness
         assert_collected(alive)

@@ -26,9 +26,11 @@ NAMES = (
     "future_discard_from_awaited_by",
     "gather",
     "isfuture",
+    "run_coroutine_threadsafe",
     "shield",
     "sleep",
     "wait",
+    "wrap_future",
 )
 
 

@@ -76,6 +76,7 @@ fn build(module: &pyo3::Bound<'_, pyo3::types::PyModule>) -> py::errors::Outcome
     task::group::functions::build(py)?;
     task::wait_for::build(py)?;
     task::wait::build(py)?;
+    task::chain::build(py)?;
     streams::awaiting::build(py)?;
     streams::draining::build(py)?;
     streams::open::build(py)?;

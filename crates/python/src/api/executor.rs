@@ -12,6 +12,7 @@ use crate::py::imports;
 use crate::py::instance::Ref;
 use crate::py::object::Obj;
 use crate::py::slots::TypeBuilder;
+use crate::task::chain;
 
 /// Adds this file's methods.
 pub fn methods(builder: TypeBuilder<EventLoopData>) -> TypeBuilder<EventLoopData> {
@@ -93,6 +94,9 @@ fn run_in_executor(this: &Ref<EventLoopData>, args: Args<'_>) -> Outcome {
             .call_method1(intern!(py, "submit"), submitted)?,
     );
     let wrap = call::attr(imports::futures(py), intern!(py, "wrap_future"))?;
+    if wrap.is(imports::wrap_future(py)) {
+        return chain::wrap(&submitted, Some(this.as_obj()));
+    }
     call::call_keywords(&wrap, [&submitted, this.as_obj()], &[intern!(py, "loop")])
 }
 

@@ -96,6 +96,8 @@ imports! {
     wrap_awaitable = "asyncioxide._awaiting" "wrap_awaitable";
     /// the module `asyncio.futures`
     futures = "asyncio.futures";
+    /// asyncio's own `wrap_future`, which ours does the work of unless a program has replaced it
+    wrap_future = "asyncio.futures" "wrap_future";
     /// the module `asyncio.base_events`
     base_events = "asyncio.base_events";
     /// the module `asyncio.base_futures`

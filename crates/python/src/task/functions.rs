@@ -2,7 +2,7 @@
 
 use pyo3::prelude::*;
 
-use super::{create, current, ensure, gather, registry, shield, sleep, wait};
+use super::{chain, create, current, ensure, gather, registry, shield, sleep, wait};
 use crate::future::awaited_by;
 use crate::py::errors::Outcome;
 use crate::py::function::{self, Function};
@@ -88,7 +88,7 @@ fn ways_to_wait(py: Python<'_>) -> Outcome<[Ref<Function>; 4]> {
     ])
 }
 
-fn futures_and_tasks(py: Python<'_>) -> Outcome<[Ref<Function>; 3]> {
+fn futures_and_tasks(py: Python<'_>) -> Outcome<[Ref<Function>; 5]> {
     Ok([
         function::make(py, TASKS, CREATE_TASK, create::create_task)?,
         function::make(
@@ -107,6 +107,22 @@ fn futures_and_tasks(py: Python<'_>) -> Outcome<[Ref<Function>; 3]> {
              Whether obj is a Future or behaves like one.\n\n\
              That is so when its class has the attribute _asyncio_future_blocking, and it is not None.",
             ensure::isfuture,
+        )?,
+        function::make(
+            py,
+            FUTURES,
+            "wrap_future(future, *, loop=None)\n--\n\n\
+             A future of loop, by default the current one, that ends as a concurrent.futures.Future does.\n\n\
+             Cancelling either cancels the other. One of asyncio's futures is returned as it is.",
+            chain::wrap_future,
+        )?,
+        function::make(
+            py,
+            TASKS,
+            "run_coroutine_threadsafe(coro, loop)\n--\n\n\
+             Have loop, which runs on another thread, run coro; a concurrent.futures.Future of its result.\n\n\
+             Cancelling that cancels the task. TypeError for what is no coroutine.",
+            chain::run_coroutine_threadsafe,
         )?,
     ])
 }

@@ -6,6 +6,7 @@
 
 pub mod any;
 pub mod cancel;
+pub mod chain;
 pub mod create;
 pub mod current;
 pub mod eager;
