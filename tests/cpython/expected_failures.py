@@ -7,22 +7,9 @@ for a part that is being built.
 
 from __future__ import annotations
 
-from conformance.rules import Rule, needs
+from conformance.rules import Rule
 
 TESTS: list[Rule] = []
 
 # With --namespace.
-NAMESPACE: list[Rule] = [
-    *needs(
-        "tasks of a loop that runs while asyncio.events has its pure-Python running loop",
-        "test_events",
-        """
-        TestPyGetEventLoop.test_get_event_loop_new_process
-        TestPyGetEventLoop.test_get_event_loop_returns_running_loop
-        TestPyGetEventLoop.test_get_event_loop_returns_running_loop2
-        TestPyGetEventLoop.test_get_running_loop_already_running
-        """,
-        since=(3, 14),
-        hangs=True,
-    ),
-]
+NAMESPACE: list[Rule] = []

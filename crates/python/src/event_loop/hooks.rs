@@ -61,11 +61,7 @@ pub fn install(this: &Ref<EventLoopData>) -> Outcome<Installed> {
         intern!(py, "set_asyncgen_hooks"),
         [&firstiter, &finalizer],
     )?;
-    call::method(
-        imports::events(py),
-        intern!(py, "_set_running_loop"),
-        [this.as_obj()],
-    )?;
+    announce(this.as_obj())?;
     Ok(Installed { asyncgen_hooks })
 }
 
@@ -76,16 +72,23 @@ pub fn install(this: &Ref<EventLoopData>) -> Outcome<Installed> {
 pub fn restore(this: &Ref<EventLoopData>, installed: Installed) -> Outcome<()> {
     let py = this.py();
     let mut first = First::default();
-    let nobody = call::method(
-        imports::events(py),
-        intern!(py, "_set_running_loop"),
-        [&Obj::none(py)],
-    );
-    first.keep(py, nobody.map(drop));
+    first.keep(py, announce(&Obj::none(py)));
     first.keep(py, set_origin_tracking(this, false));
     first.keep(py, set_asyncgen_hooks(&installed.asyncgen_hooks));
     first.keep(py, wakeup_fd::end_run(this));
     first.outcome()
+}
+
+/// `events._set_running_loop(loop)`. A program may have put another function there, such as asyncio's in Python; asyncio's
+/// C code, which since 3.14 takes the current task of no loop but the running one, has to know all the same.
+fn announce(loop_: &Obj) -> Outcome<()> {
+    let py = loop_.py();
+    let function = call::attr(imports::events(py), intern!(py, "_set_running_loop"))?;
+    let asyncios = imports::set_running_loop(py);
+    if !function.is(asyncios) {
+        call::call(asyncios, [loop_])?;
+    }
+    call::call(&function, [loop_]).map(drop)
 }
 
 /// `sys.set_asyncgen_hooks(*hooks)`

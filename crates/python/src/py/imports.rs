@@ -166,6 +166,8 @@ imports! {
     deque_append = "collections" "deque" "append";
     /// `collections.deque.popleft`
     deque_popleft = "collections" "deque" "popleft";
+    /// asyncio's own `_set_running_loop`
+    set_running_loop = "asyncio.events" "_set_running_loop";
     /// `asyncio._get_running_loop`, which answers None where no loop runs
     running_loop_or_none = "asyncio.events" "_get_running_loop";
     /// `heapq.heappush`
