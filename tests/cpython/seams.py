@@ -329,6 +329,19 @@ class _PatchedWithStock:
         return self._own.__get__(loop, owner) if found is self._stock else found
 
 
+def _graph(module: Any, target: Target) -> None:
+    """test_graph has the C classes, and what they record with, take the places of the public ones.
+
+    In asyncioxide's namespace the public ones are asked for.
+    """
+    futures, tasks = vars(asyncio.futures), vars(asyncio.tasks)
+    if asyncio.__name__ == "asyncio":
+        return
+    futures["_CFuture"], tasks["_CTask"] = asyncio.Future, asyncio.Task
+    for name in ("future_add_to_awaited_by", "future_discard_from_awaited_by"):
+        futures[f"_c_{name}"] = futures[name]
+
+
 class ServerView:
     """A server that also answers for the private attributes that test_server reads."""
 
@@ -373,6 +386,7 @@ def _server(module: Any, target: Target) -> None:
 _MODULE_SEAMS: dict[str, Callable[[Any, Target], None]] = {
     "test_base_events": _base_events,
     "test_events": _events,
+    "test_graph": _graph,
     "test_pep492": _pep492,
     "test_runners": _runners,
     "test_server": _server,
