@@ -13,8 +13,8 @@ import asyncioxide
 import pytest
 from asyncioxide import _asyncioxide
 
-# asyncio's modules for other systems, and its own program.
-ELSEWHERE = {"__main__", "proactor_events", "windows_events", "windows_utils"}
+# asyncio's modules that another system alone can import, and its own program.
+ELSEWHERE = {"__main__", "windows_events", "windows_utils"}
 MODULES = [
     found.name for found in pkgutil.iter_modules(asyncio.__path__) if found.name not in ELSEWHERE
 ]
