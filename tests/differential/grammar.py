@@ -174,6 +174,7 @@ _COMPOUNDS: tuple[Callable[[_Grammar, int], Step], ...] = (
     lambda grammar, depth: ("group", grammar.blocks(depth), grammar.block(depth)),
     lambda grammar, depth: ("gather", grammar.flag(), grammar.blocks(depth)),
     lambda grammar, depth: ("as_completed", grammar.delay(), grammar.blocks(depth)),
+    lambda grammar, depth: ("async as_completed", grammar.delay(), grammar.blocks(depth)),
     lambda grammar, depth: ("shield", grammar.block(depth)),
     lambda grammar, depth: ("spawn", grammar.block(depth)),
     lambda grammar, depth: ("swallow", grammar.block(depth)),

@@ -202,6 +202,19 @@ class World:
         for number, following in enumerate(self._names.as_completed(tasks, timeout=delay)):
             self._turns.note((label, number, _shown(await following)))
 
+    async def _async_as_completed(
+        self, label: str, delay: float | None, blocks: list[Block]
+    ) -> None:
+        tasks = [self._spawn(block) for block in blocks]
+        arrivals = self._names.as_completed(tasks, timeout=delay)
+        if not hasattr(arrivals, "__anext__"):
+            # New in 3.13.
+            for following in arrivals:
+                following.close()
+            return
+        async for task in arrivals:
+            self._turns.note((label, _state(task)))
+
     async def _spawning(self, label: str, block: Block) -> Any:
         return self._spawn(block)
 
@@ -356,6 +369,7 @@ COMPOUNDS: dict[str, Callable[..., Any]] = {
     "group": World._group,
     "gather": World._gather,
     "as_completed": World._as_completed,
+    "async as_completed": World._async_as_completed,
     "shield": World._shield,
     "spawn": World._spawning,
     "swallow": World._swallow,
