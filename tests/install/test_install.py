@@ -10,6 +10,7 @@ import asyncioxide
 import pytest
 from asyncioxide import _install
 
+STOCK_FUTURE = asyncio.Future
 STOCK_LOOP = asyncio.SelectorEventLoop
 
 
@@ -54,6 +55,22 @@ def test_asyncios_own_loops_still_serve(installed):
     loop = STOCK_LOOP()
     with asyncio.Runner(loop_factory=lambda: loop) as runner:
         assert runner.run(main()) == (b"", loop)
+
+
+def test_functions_know_futures_of_asyncios_kind(installed):
+    """Since 3.14 asyncio is told who waits for them, by a name that is ours now."""
+
+    async def main():
+        futures = [STOCK_FUTURE() for _ in range(4)]
+        for number, future in enumerate(futures):
+            asyncio.get_running_loop().call_soon(future.set_result, number)
+        gathered, shielded, waited, taken = futures
+        done, _ = await asyncio.wait([waited])
+        (each,) = asyncio.as_completed([taken])
+        assert done == {waited}
+        return await asyncio.gather(gathered), await asyncio.shield(shielded), await each
+
+    assert asyncio.run(main()) == ([0], 1, 3)
 
 
 def test_our_servers_are_asyncios(installed):
