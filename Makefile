@@ -53,6 +53,13 @@ test-ecosystem: ## run anyio, pytest-asyncio, tornado and nest_asyncio on our lo
 test-ecosystem-one:
 	@python=$(call environment,$(PROFILE),test ecosystem); "$$python" -m pytest tests/ecosystem $(ARGS)
 
+.PHONY: ecosystem ecosystem-one
+ecosystem: ## run the test suites of aiohttp, anyio, websockets and others on asyncio and on ours, for each of PYTHONS
+	$(call each,ecosystem-one)
+ecosystem-one:
+	@python=$(call environment,$(PROFILE),library-suites); \
+	"$$python" tests/library_suites/run.py --jobs $(JOBS) $(ARGS)
+
 .PHONY: test-panics test-panics-one
 test-panics: ## show that a panic never ends the process, with a build that panics on demand
 	$(call each,test-panics-one)
