@@ -45,7 +45,7 @@ def main() -> int:
     )
     parser.add_argument(
         "--port",
-        type=int,
+        type=options.port,
         default=8080,
         metavar="N",
         help="where to listen on 127.0.0.1; 0 takes a free port (%(default)s)",
@@ -54,8 +54,6 @@ def main() -> int:
         "--once", action="store_true", help="ask for the page, show it and end, serving nobody else"
     )
     arguments = parser.parse_args()
-    if not 0 <= arguments.port <= 65535:
-        parser.error(f"argument --port: not a port: {arguments.port}")
     options.require("aiohttp", "asyncpg", "rich")
     import postgres
 

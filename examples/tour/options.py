@@ -14,7 +14,7 @@ sys.path.append(str(Path(__file__).resolve().parents[1] / "flags"))
 
 from loops import LOOPS, loop_factory
 
-__all__ = ["count", "new_loop", "parser", "require", "runner", "seconds"]
+__all__ = ["count", "new_loop", "parser", "port", "require", "runner", "seconds"]
 
 
 def parser(description: str) -> argparse.ArgumentParser:
@@ -65,4 +65,12 @@ def count(text: str) -> int:
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"not a number above 0: {text}")
+    return value
+
+
+def port(text: str) -> int:
+    """Read a port, 0 for any free one, as the ``type`` of an option."""
+    value = int(text)
+    if not 0 <= value <= 65535:
+        raise argparse.ArgumentTypeError(f"not a port: {text}")
     return value
