@@ -19,7 +19,7 @@ JOBS ?= 2
 MODE ?= loop
 conformance_mode = $(if $(filter namespace,$(MODE)),--namespace,$(if $(filter loop,$(MODE)),,$(error MODE is loop or namespace, not $(MODE))))
 # The folders of examples/ whose types are checked, each on its own as its programs import one another.
-EXAMPLES = bridge crawler flags page spinner testing tour
+EXAMPLES = bridge crawler flags monitor page spinner testing tour
 # Passed on to the program a recipe runs: make test ARGS="-k sleep -x"
 ARGS ?=
 
