@@ -175,8 +175,8 @@ def _too_old(pid: int, ours: bool) -> str:
     what = "into another process" if ours else "at the tasks of asyncio itself in another process"
     return (
         f"Python {version} cannot look {what}; Python 3.14 and later can. "
-        "If the process runs on one of them, use the same:\n"
-        f"  /proc/{pid}/exe -m asyncioxide pstree {pid}\n{_open_the_door()}"
+        f"If process {pid} runs on one of them, run this command with its Python.\n"
+        f"{_open_the_door()}"
     )
 
 
