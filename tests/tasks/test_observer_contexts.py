@@ -97,7 +97,8 @@ async def test_a_replaced_call_soon_is_given_it(loop, aio):
         futures[1].set_result(2)
     finally:
         del loop.call_soon
-    assert called_in(contexts) == ["asked"] * 3
+    # How often asyncio calls back differs between releases.
+    assert set(called_in(contexts)) == {"asked"}
     assert await gathering == [1, 2]
     assert await shielded == 1
 
