@@ -1,9 +1,10 @@
 //! Handles, and what everything above may do with a loop's queues.
 //!
-//! `handle.rs` and `timer_handle.rs` are asyncio's `Handle` and `TimerHandle`, `threadsafe.rs` is what sets those of
-//! `call_soon_threadsafe` apart; `schedule.rs` is the loop as futures and tasks see it, `turn.rs` what transports share in
-//! a turn; `report.rs` tells of callbacks that failed; `action.rs` makes a Rust closure callable from Python, `native.rs`
-//! lets the loop call a Rust function without a callable, `arguments.rs` is what any is called with. `pools.rs` is the memory of dead objects.
+//! `handle.rs` and `timer_handle.rs` are asyncio's `Handle` and `TimerHandle`, `arguments.rs` is what they call their
+//! callbacks with, `threadsafe.rs` what sets those of `call_soon_threadsafe` apart; `schedule.rs` is the loop as futures
+//! and tasks see it, `turn.rs` what transports share in a turn; `report.rs` tells of callbacks that failed; `action.rs`
+//! makes a Rust closure callable from Python, `native.rs` lets the loop call a Rust function without a callable.
+//! `pools.rs` is the memory of dead objects.
 
 pub mod action;
 pub mod arguments;
