@@ -94,7 +94,8 @@ fn run_in_executor(this: &Ref<EventLoopData>, args: Args<'_>) -> Outcome {
             .call_method1(intern!(py, "submit"), submitted)?,
     );
     let wrap = call::attr(imports::futures(py), intern!(py, "wrap_future"))?;
-    if wrap.is(imports::wrap_future(py)) {
+    // In debug mode the futures say where in asyncio's code they were made, and by what they are called back.
+    if wrap.is(imports::wrap_future(py)) && !this.base.is_debug() {
         return chain::wrap(&submitted, Some(this.as_obj()));
     }
     call::call_keywords(&wrap, [&submitted, this.as_obj()], &[intern!(py, "loop")])
