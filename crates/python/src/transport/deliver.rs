@@ -212,7 +212,7 @@ fn read_bytes(this: &Ref<StreamTransport>) -> Outcome<()> {
         }
         // The protocol may have put another one in its place, which takes bytes in another way.
         let is_same_kind = matches!(this.receiver.kind.get(), Kind::Bytes);
-        if !full || !is_same_kind || !this.interest().is_readable() {
+        if !full || !is_same_kind || !this.presence.interest().is_readable() {
             return Ok(());
         }
     }
@@ -244,7 +244,8 @@ fn read_directly(this: &Ref<StreamTransport>, direct: &'static Direct) -> Outcom
             return failed(this, raised, "data_received");
         }
         let is_same_kind = matches!(this.receiver.kind.get(), Kind::Direct(_));
-        if !full || appetite.is_waiting || !is_same_kind || !this.interest().is_readable() {
+        if !full || appetite.is_waiting || !is_same_kind || !this.presence.interest().is_readable()
+        {
             return Ok(());
         }
     }
@@ -268,7 +269,7 @@ fn read_records(this: &Ref<StreamTransport>) -> Outcome<()> {
             return failed(this, raised, "buffer_updated");
         }
         let is_same_kind = matches!(this.receiver.kind.get(), Kind::Records);
-        if !full || !is_same_kind || !this.interest().is_readable() {
+        if !full || !is_same_kind || !this.presence.interest().is_readable() {
             return Ok(());
         }
     }

@@ -33,6 +33,11 @@ pub trait Endpoint: Payload {
         Ok(())
     }
 
+    /// Whether it has asked to be told of the end of the turn, and must not be dropped before.
+    fn awaits_end_of_turn(&self) -> bool {
+        false
+    }
+
     /// `_force_close`: what is queued is given up and `connection_lost(exception)` scheduled, once.
     ///
     /// # Errors

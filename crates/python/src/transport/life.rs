@@ -1,7 +1,6 @@
 //! How a stream transport opens, pauses and ends; `state.rs` draws the map. Follows `_SelectorTransport`.
 
 use std::cell::Cell;
-use std::rc::Rc;
 
 use pyo3::intern;
 use pyo3::types::{PyAnyMethods, PyDict, PyDictMethods, PyTuple};
@@ -9,7 +8,6 @@ use reactor::{Fd, Interest};
 
 use super::endpoint::Endpoint;
 use super::extra_info::ExtraInfo;
-use super::link::Link;
 use super::loan;
 use super::report::{log_debug, warn_unclosed};
 use super::server::{self, ServerData};
@@ -65,13 +63,8 @@ pub fn open(scheduler: &Ref<Scheduler>, opening: &Opening<'_>) -> Outcome<Ref<St
         let nodelay = this.stream()?.set_nodelay(true);
         nodelay.map_err(|error| Raised::os_error(py, &error))?;
     }
-    let link = Link::new(this.clone());
-    let token = scheduler.register(py, Fd::new(fd), Interest::NONE, link.clone())?;
-    link.set_token(token);
-    if this.link.set(Rc::downgrade(&link)).is_err() {
-        unreachable!("a transport is opened once");
-    }
-    if let Some(server) = opening.server {
+    this.presence.enter(&this, scheduler, Fd::new(fd))?;
+    if let (Some(server), Some(link)) = (opening.server, this.presence.link()) {
         this.server.set(Some(server.clone()));
         server::attach(server, &link);
     }
@@ -85,7 +78,7 @@ pub fn open(scheduler: &Ref<Scheduler>, opening: &Opening<'_>) -> Outcome<Ref<St
     );
     if let Err(raised) = begun {
         let exception = raised.take(py);
-        this.deregister();
+        this.presence.leave(&this);
         return Err(Raised::raise(exception));
     }
     Ok(this)
@@ -188,7 +181,7 @@ fn patched_soon(
 /// OSError of epoll_ctl(2).
 pub fn begin(this: &Ref<StreamTransport>, waiter: &Obj) -> Outcome<()> {
     // A protocol that does not want to be read to yet has paused in `connection_made`: then nothing holds the transport.
-    let begun = start_reading(this).and_then(|()| this.settle());
+    let begun = start_reading(this).and_then(|()| this.presence.settle(this));
     tell_waiter(waiter, begun)
 }
 
@@ -221,7 +214,7 @@ fn start_reading(this: &Ref<StreamTransport>) -> Outcome<()> {
     }
     this.read_context
         .set(Some(this.context.for_events(this.py())?));
-    this.want(Interest::READABLE, true)
+    this.presence.want(this, Interest::READABLE, true)
 }
 
 /// `_remove_reader`.
@@ -229,7 +222,7 @@ fn start_reading(this: &Ref<StreamTransport>) -> Outcome<()> {
 /// # Errors
 /// OSError of epoll_ctl(2).
 pub fn stop_reading(this: &Ref<StreamTransport>) -> Outcome<()> {
-    this.want(Interest::READABLE, false)
+    this.presence.want(this, Interest::READABLE, false)
 }
 
 /// `transport.pause_reading()`
@@ -311,7 +304,7 @@ pub(super) fn force_close(this: &Ref<StreamTransport>, exception: Option<Obj>) -
 fn lose_soon(this: &Ref<StreamTransport>, exception: Option<Obj>) -> Outcome<()> {
     let py = this.py();
     this.life.set(Life::Lost(1));
-    this.deregister();
+    this.presence.leave(this);
     let Some(scheduler) = this.scheduler() else {
         return Ok(());
     };
@@ -330,7 +323,7 @@ fn lose_soon(this: &Ref<StreamTransport>, exception: Option<Obj>) -> Outcome<()>
 /// What `connection_lost` raises.
 pub fn lose_now(this: &Ref<StreamTransport>) -> Outcome<()> {
     this.life.set(Life::Lost(1));
-    this.deregister();
+    this.presence.leave(this);
     call_connection_lost(this, &Obj::none(this.py()))
 }
 
@@ -341,7 +334,7 @@ pub fn lose_now(this: &Ref<StreamTransport>) -> Outcome<()> {
 pub fn call_connection_lost(this: &Ref<StreamTransport>, exception: &Obj) -> Outcome<()> {
     let py = this.py();
     let raised = tell_and_close(this.protocol.get(), exception, || {
-        this.deregister();
+        this.presence.leave(this);
         this.life
             .set(Life::Closed(this.life().lost_writes().max(1)));
         this.outgoing.clear();
@@ -388,7 +381,7 @@ fn detach(this: &Ref<StreamTransport>) -> Outcome<()> {
     let Some(server) = this.server.take() else {
         return Ok(());
     };
-    match this.link.get() {
+    match this.presence.way() {
         Some(link) => server::detach(&server, link),
         None => Ok(()),
     }
@@ -400,7 +393,7 @@ pub(super) fn abandoned(this: &Ref<StreamTransport>) -> Outcome<()> {
     let Some(socket) = this.socket.get() else {
         return Ok(());
     };
-    this.deregister();
+    this.presence.leave(this);
     let warned = warn_unclosed(this.as_obj());
     let raised = warned.err().map(|raised| raised.take(py));
     this.socket.set(None);

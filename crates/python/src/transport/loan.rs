@@ -139,7 +139,7 @@ pub fn wait_for_room(this: &Ref<StreamTransport>) -> Outcome<Obj> {
     let waiter = new_waiter(this)?;
     this.loan.waiter.set(Some(waiter.clone()));
     this.write_context.set(None);
-    this.want(Interest::WRITABLE, true)?;
+    this.presence.want(this, Interest::WRITABLE, true)?;
     Ok(waiter.into_obj())
 }
 
@@ -175,7 +175,7 @@ pub fn lend(this: &Ref<StreamTransport>) {
 /// # Errors
 /// OSError of epoll_ctl(2).
 pub fn on_room(this: &Ref<StreamTransport>) -> Outcome<()> {
-    this.want(Interest::WRITABLE, false)?;
+    this.presence.want(this, Interest::WRITABLE, false)?;
     this.loan.wake()
 }
 
@@ -187,7 +187,7 @@ pub fn end(this: &Ref<StreamTransport>) -> Outcome<()> {
     let stage = this.loan.stage.replace(Stage::None);
     this.loan.clear();
     if stage == Stage::Lent {
-        this.want(Interest::WRITABLE, false)?;
+        this.presence.want(this, Interest::WRITABLE, false)?;
     }
     Ok(())
 }

@@ -72,14 +72,17 @@ impl<T: Endpoint> Presence<T> {
         self.settle(this)
     }
 
-    /// Leaves a transport that waits for nothing to its user.
+    /// Leaves a transport that waits for nothing, neither the poller nor the end of the turn, to its user.
     ///
     /// # Errors
     /// `MemoryError`.
     pub fn settle(&self, this: &Ref<T>) -> Outcome<()> {
+        if !self.interest.get().is_empty() || this.awaits_end_of_turn() {
+            return Ok(());
+        }
         match self.link() {
-            Some(link) if self.interest.get().is_empty() => link.loosen(this),
-            _ => Ok(()),
+            Some(link) => link.loosen(this),
+            None => Ok(()),
         }
     }
 
@@ -93,7 +96,13 @@ impl<T: Endpoint> Presence<T> {
         }
     }
 
-    fn link(&self) -> Option<Rc<Link<T>>> {
+    /// The entry in the poller, while there is one.
+    pub fn link(&self) -> Option<Rc<Link<T>>> {
         self.link.get()?.upgrade()
+    }
+
+    /// The way to the entry, also once that is gone; none before the transport was opened.
+    pub fn way(&self) -> Option<&Weak<Link<T>>> {
+        self.link.get()
     }
 }

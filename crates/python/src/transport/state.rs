@@ -9,27 +9,26 @@
 //! `Lost` begins when `connection_lost` is scheduled: from then on nothing is read or sent, and the poller knows the socket
 //! no more. `Closed` begins when `connection_lost` has returned and the socket is closed. `life.rs` walks these ways.
 
-use std::cell::{Cell, OnceCell};
-use std::rc::{Rc, Weak};
+use std::cell::Cell;
 
 use pyo3::types::PyAnyMethods;
 use reactor::poll::Event;
-use reactor::{Fd, Interest, Stream};
+use reactor::{Fd, Stream};
 
 use super::deliver::{self, Receiver};
 use super::endpoint::Endpoint;
 use super::extra_info::ExtraInfo;
 use super::life;
 use super::lifelong::LifelongContext;
-use super::link::{self, Link};
 use super::loan::Loan;
+use super::presence::Presence;
 use super::server::ServerData;
 use super::write::{self, Outgoing};
 use crate::handle::schedule::Scheduler;
 use crate::py::call;
 use crate::py::cell::Slot;
 use crate::py::context;
-use crate::py::errors::{Outcome, Raised};
+use crate::py::errors::Outcome;
 use crate::py::gc::Visitor;
 use crate::py::instance::{Dict, Payload, Ref, TypeSlot, WeakList};
 use crate::py::object::Obj;
@@ -98,9 +97,8 @@ pub struct StreamTransport {
     pub(super) read_context: Slot,
     /// What `resume_writing` runs in: before 3.15 the context of the write that found no room.
     pub(super) write_context: Slot,
-    pub(super) link: OnceCell<Weak<Link<Self>>>,
+    pub(super) presence: Presence<Self>,
     pub(super) fd: Cell<i32>,
-    pub(super) interest: Cell<Interest>,
     pub(super) life: Cell<Life>,
     pub(super) reading: Cell<Reading>,
 }
@@ -124,9 +122,8 @@ impl Payload for StreamTransport {
             context: LifelongContext::default(),
             read_context: Slot::default(),
             write_context: Slot::default(),
-            link: OnceCell::new(),
+            presence: Presence::default(),
             fd: Cell::new(-1),
-            interest: Cell::new(Interest::NONE),
             life: Cell::new(Life::Open),
             reading: Cell::new(Reading::Wanted),
         }
@@ -193,13 +190,13 @@ impl Endpoint for StreamTransport {
     /// more; here each is asked for again when its turn comes.
     #[inline]
     fn fire(this: &Ref<Self>, event: Event) -> Outcome<()> {
-        if event.readable && this.interest().is_readable() {
+        if event.readable && this.presence.interest().is_readable() {
             match this.read_context.get() {
                 Some(context) => context::run_in(&context, || deliver::on_readable(this))?,
                 None => deliver::on_readable(this)?,
             }
         }
-        if event.writable && this.interest().is_writable() {
+        if event.writable && this.presence.interest().is_writable() {
             match this.write_context.get() {
                 Some(context) => context::run_in(&context, || write::on_writable(this))?,
                 None => write::on_writable(this)?,
@@ -210,6 +207,10 @@ impl Endpoint for StreamTransport {
 
     fn end_turn(this: &Ref<Self>) -> Outcome<()> {
         write::flush(this)
+    }
+
+    fn awaits_end_of_turn(&self) -> bool {
+        self.outgoing.is_gathering()
     }
 
     fn disown(&self) {
@@ -239,12 +240,6 @@ impl StreamTransport {
         !self.is_closing() && self.reading.get() == Reading::Wanted
     }
 
-    /// What the transport waits for.
-    #[inline]
-    pub fn interest(&self) -> Interest {
-        self.interest.get()
-    }
-
     /// The socket; none once the transport is closed.
     pub fn socket(&self) -> Option<Obj> {
         self.socket.get()
@@ -271,11 +266,6 @@ impl StreamTransport {
     #[inline]
     pub fn is_as_made(&self) -> bool {
         self.dict.get().is_none()
-    }
-
-    /// The entry in the poller, while there is one.
-    pub fn link(&self) -> Option<Rc<Link<Self>>> {
-        self.link.get()?.upgrade()
     }
 
     /// Counts a write to a lost connection; how many there were, and 1.
@@ -309,54 +299,5 @@ impl Ref<StreamTransport> {
         self.receiver.set_protocol(protocol)?;
         self.protocol.set(Some(protocol.clone()));
         Ok(())
-    }
-
-    /// Begins or ends to wait for `part`.
-    ///
-    /// # Errors
-    /// OSError of epoll_ctl(2).
-    pub fn want(&self, part: Interest, wanted: bool) -> Outcome<()> {
-        let interest = link::changed(self.interest.get(), part, wanted);
-        if interest == self.interest.get() {
-            return Ok(());
-        }
-        let (Some(scheduler), Some(link)) = (self.scheduler(), self.link()) else {
-            return Ok(());
-        };
-        let Some(token) = link.token() else {
-            return Ok(());
-        };
-        link.hold(self);
-        if let Err(raised) = scheduler.set_interest(self.py(), token, interest) {
-            let exception = raised.take(self.py());
-            self.settle()?;
-            return Err(Raised::raise(exception));
-        }
-        self.interest.set(interest);
-        self.settle()
-    }
-
-    /// Leaves a transport that waits for nothing, neither the poller nor the end of the turn, to its user.
-    ///
-    /// # Errors
-    /// `MemoryError`.
-    pub fn settle(&self) -> Outcome<()> {
-        if !self.interest.get().is_empty() || self.outgoing.is_gathering() {
-            return Ok(());
-        }
-        match self.link() {
-            Some(link) => link.loosen(self),
-            None => Ok(()),
-        }
-    }
-
-    /// Leaves the poller for good.
-    pub(super) fn deregister(&self) {
-        self.interest.set(Interest::NONE);
-        if let (Some(scheduler), Some(link)) = (self.scheduler(), self.link())
-            && let Some(token) = link.release()
-        {
-            scheduler.deregister(token);
-        }
     }
 }

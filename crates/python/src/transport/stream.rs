@@ -91,7 +91,7 @@ fn class(this: &Ref<StreamTransport>) -> Outcome {
 }
 
 fn repr(this: &Ref<StreamTransport>) -> Outcome {
-    let waiting = (this.interest(), this.outgoing.len_bytes());
+    let waiting = (this.presence.interest(), this.outgoing.len_bytes());
     let state = (this.life(), this.fd());
     Ok(report::repr(this, "StreamTransport", state, waiting))
 }

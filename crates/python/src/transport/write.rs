@@ -277,7 +277,7 @@ fn offer(this: &Ref<StreamTransport>, data: &Obj) -> Outcome<(Sent, usize)> {
 
 /// From now to the end of the turn, or to `flush`, writes are collected.
 fn gather(this: &Ref<StreamTransport>) -> Outcome<()> {
-    let (Some(scheduler), Some(link)) = (this.scheduler(), this.link()) else {
+    let (Some(scheduler), Some(link)) = (this.scheduler(), this.presence.link()) else {
         // The loop is closed: there is no turn to wait for.
         return send_all(this);
     };
@@ -323,7 +323,7 @@ fn send_all(this: &Ref<StreamTransport>) -> Outcome<()> {
         block(this)?;
         return maybe_pause(this);
     }
-    this.settle()
+    this.presence.settle(this)
 }
 
 /// Sends until the queue is empty (true) or the kernel takes no more (false).
@@ -347,7 +347,7 @@ fn block(this: &Ref<StreamTransport>) -> Outcome<()> {
     this.outgoing.output.set(Output::Blocked);
     this.write_context
         .set(Some(this.context.for_events(this.py())?));
-    this.want(Interest::WRITABLE, true)
+    this.presence.want(this, Interest::WRITABLE, true)
 }
 
 /// The kernel has room again (`_write_sendmsg`).
@@ -359,7 +359,7 @@ pub fn on_writable(this: &Ref<StreamTransport>) -> Outcome<()> {
         return loan::on_room(this);
     }
     if this.outgoing.output.get() != Output::Blocked {
-        return this.want(Interest::WRITABLE, false);
+        return this.presence.want(this, Interest::WRITABLE, false);
     }
     match this.outgoing.send_queued(this) {
         Ok(Sent::WouldBlock) => return Ok(()),
@@ -387,7 +387,7 @@ fn drained(this: &Ref<StreamTransport>) -> Outcome<()> {
     if this.outgoing.output.get() == Output::Blocked {
         return Ok(());
     }
-    this.want(Interest::WRITABLE, false)?;
+    this.presence.want(this, Interest::WRITABLE, false)?;
     match this.life() {
         Life::Closing => return life::lose_now(this),
         Life::Open => this.loan.drained()?,
