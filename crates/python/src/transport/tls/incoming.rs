@@ -119,31 +119,11 @@ fn read_bytes(this: &Ref<TlsProtocol>) -> Outcome<Rest> {
 /// Everything that can be decrypted now, and how it ended.
 fn decrypted(this: &Ref<TlsProtocol>) -> Outcome<(Option<Obj>, Result<End, Obj>)> {
     let py = this.py();
-    let Some(scheduler) = this.scheduler() else {
-        return Ok((None, Ok(End::Again)));
-    };
     let mut chunks = Vec::new();
-    let room = Room::Shared(scheduler.turn.take_plaintext(py));
-    let end = loop {
-        let Plain { bytes: count, end } = this.session.decrypt(&room, Turn::PLAINTEXT_BYTES);
-        // An exception on its way must not meet another call.
-        let end = end.map_err(|raised| raised.take(py));
-        if count > 0 {
-            let Room::Shared(buffer) = &room else {
-                unreachable!("made above");
-            };
-            chunks.push(with_bytes(buffer, |all| bytes(py, &all[..count]))??);
-        }
-        match end {
-            Ok(End::Full) => {}
-            Ok(end) => break Ok(end),
-            Err(exception) => break Err(exception),
-        }
-    };
-    let Room::Shared(buffer) = room else {
-        unreachable!("made above");
-    };
-    scheduler.turn.return_plaintext(buffer);
+    let end = decrypt_all(this, |plaintext, count| {
+        chunks.push(with_bytes(plaintext, |all| bytes(py, &all[..count]))??);
+        Ok(())
+    })?;
     let data = match chunks.as_slice() {
         [] => None,
         [one] => Some(one.clone()),
@@ -157,26 +137,40 @@ fn decrypted(this: &Ref<TlsProtocol>) -> Outcome<(Option<Obj>, Result<End, Obj>)
 /// # Errors
 /// What the engine says.
 pub fn discard(this: &Ref<TlsProtocol>) -> Outcome<()> {
-    let Some(scheduler) = this.scheduler() else {
-        return Ok(());
-    };
-    let room = Room::Shared(scheduler.turn.take_plaintext(this.py()));
-    let end = loop {
-        match this.session.decrypt(&room, Turn::PLAINTEXT_BYTES).end {
-            Ok(End::Full) => {}
-            Ok(End::Again | End::CloseNotify) => break Ok(()),
-            Err(raised) => break Err(raised.take(this.py())),
-        }
-    };
-    let Room::Shared(buffer) = room else {
-        unreachable!("made above");
-    };
-    scheduler.turn.return_plaintext(buffer);
-    match end {
+    match decrypt_all(this, |_plaintext, _count| Ok(()))? {
         // Both sides have said goodbye, which reading calls an error.
         Err(exception) if !is_zero_return(&exception)? => Err(Raised::raise(exception)),
         _ => Ok(()),
     }
+}
+
+/// Decrypts all there is, by way of the loop's buffer: `take` gets that, and how many bytes of it to take. How it ended.
+fn decrypt_all(
+    this: &Ref<TlsProtocol>,
+    mut take: impl FnMut(&Obj, usize) -> Outcome<()>,
+) -> Outcome<Result<End, Obj>> {
+    let py = this.py();
+    let Some(scheduler) = this.scheduler() else {
+        return Ok(Ok(End::Again));
+    };
+    let plaintext = scheduler.turn.take_plaintext(py);
+    let room = Room::Shared(plaintext.clone());
+    let end = loop {
+        let Plain { bytes: count, end } = this.session.decrypt(&room, Turn::PLAINTEXT_BYTES);
+        // An exception on its way must not meet another call.
+        let end = end.map_err(|raised| raised.take(py));
+        if count > 0 {
+            take(&plaintext, count)?;
+        }
+        match end {
+            Ok(End::Full) => {}
+            Ok(end) => break Ok(end),
+            Err(exception) => break Err(exception),
+        }
+    };
+    drop(room);
+    scheduler.turn.return_plaintext(plaintext);
+    Ok(end)
 }
 
 fn is_zero_return(exception: &Obj) -> Outcome<bool> {
