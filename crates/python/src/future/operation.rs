@@ -63,6 +63,11 @@ pub trait Operation: Sized + 'static {
     /// `__qualname__` of the function that it stands for: `Lock.acquire`.
     const NAME: &'static str;
 
+    /// The same, for a type that stands for several functions.
+    fn name(&self) -> &'static str {
+        Self::NAME
+    }
+
     /// Shows the collector every reference held.
     fn visit(&self, visitor: &mut Visitor);
 
@@ -159,7 +164,7 @@ impl<T: Operation> Lifecycle for OperationData<T> {
     }
 
     fn qualified_name(&self) -> &'static str {
-        T::NAME
+        self.own().name()
     }
 
     fn awaited(&self) -> Option<Obj> {

@@ -1,7 +1,5 @@
 //! The coroutines of `StreamReader`: a `Reading` and the future that it waits for.
 
-use std::marker::PhantomData;
-
 use pyo3::Python;
 
 use super::reading::{self, Reading, Wish};
@@ -13,74 +11,22 @@ use crate::py::gc::Visitor;
 use crate::py::instance::{Ref, TypeSlot};
 use crate::py::object::Obj;
 
-/// The method of `StreamReader` that a coroutine stands for.
-pub trait Method: 'static {
-    /// Where the coroutine's type is kept.
-    const TYPE: &'static TypeSlot;
-    /// `__qualname__`
-    const NAME: &'static str;
-}
+static TYPE: TypeSlot = TypeSlot::new();
 
-/// `read`
-pub enum Read {}
-/// `readexactly`
-pub enum ReadExactly {}
-/// `readuntil`
-pub enum ReadUntil {}
-/// `readline`
-pub enum ReadLine {}
-/// `__anext__`
-pub enum Next {}
-/// `_wait_for_data`
-pub enum WaitForData {}
-
-static READ: TypeSlot = TypeSlot::new();
-static READ_EXACTLY: TypeSlot = TypeSlot::new();
-static READ_UNTIL: TypeSlot = TypeSlot::new();
-static READ_LINE: TypeSlot = TypeSlot::new();
-static NEXT: TypeSlot = TypeSlot::new();
-static WAIT_FOR_DATA: TypeSlot = TypeSlot::new();
-
-impl Method for Read {
-    const TYPE: &'static TypeSlot = &READ;
-    const NAME: &'static str = "StreamReader.read";
-}
-
-impl Method for ReadExactly {
-    const TYPE: &'static TypeSlot = &READ_EXACTLY;
-    const NAME: &'static str = "StreamReader.readexactly";
-}
-
-impl Method for ReadUntil {
-    const TYPE: &'static TypeSlot = &READ_UNTIL;
-    const NAME: &'static str = "StreamReader.readuntil";
-}
-
-impl Method for ReadLine {
-    const TYPE: &'static TypeSlot = &READ_LINE;
-    const NAME: &'static str = "StreamReader.readline";
-}
-
-impl Method for Next {
-    const TYPE: &'static TypeSlot = &NEXT;
-    const NAME: &'static str = "StreamReader.__anext__";
-}
-
-impl Method for WaitForData {
-    const TYPE: &'static TypeSlot = &WAIT_FOR_DATA;
-    const NAME: &'static str = "StreamReader._wait_for_data";
-}
-
-/// A call of such a method.
-pub struct Call<M: Method> {
+/// A call of a method that reads.
+pub struct Call {
     reader: Slot<Ref<ReaderData>>,
     reading: Reading,
-    method: PhantomData<M>,
+    name: &'static str,
 }
 
-impl<M: Method> Operation for Call<M> {
-    const TYPE: &'static TypeSlot = M::TYPE;
-    const NAME: &'static str = M::NAME;
+impl Operation for Call {
+    const TYPE: &'static TypeSlot = &TYPE;
+    const NAME: &'static str = "StreamReader";
+
+    fn name(&self) -> &'static str {
+        self.name
+    }
 
     fn visit(&self, visitor: &mut Visitor) {
         visitor.slot(&self.reader);
@@ -135,25 +81,19 @@ fn end_waiting(reader: &Ref<ReaderData>, outcome: Outcome) -> Outcome<()> {
 /// # Errors
 /// `MemoryError`.
 #[inline]
-pub fn call<M: Method>(reader: &Ref<ReaderData>, wish: Wish) -> Outcome {
+pub fn call(reader: &Ref<ReaderData>, wish: Wish) -> Outcome {
     let call = Call {
         reader: Slot::new(Some(reader.clone())),
+        name: wish.method(),
         reading: Reading::new(wish),
-        method: PhantomData::<M>,
     };
     operation::make(reader.py(), call)
 }
 
-/// Builds the types.
+/// Builds the type.
 ///
 /// # Errors
 /// What making a type raises.
 pub fn build(py: Python<'_>) -> Outcome<()> {
-    operation::build::<Call<Read>>(py)?;
-    operation::build::<Call<ReadExactly>>(py)?;
-    operation::build::<Call<ReadUntil>>(py)?;
-    operation::build::<Call<ReadLine>>(py)?;
-    operation::build::<Call<Next>>(py)?;
-    operation::build::<Call<WaitForData>>(py)?;
-    Ok(())
+    operation::build::<Call>(py).map(drop)
 }

@@ -22,7 +22,7 @@ use crate::py::object::Obj;
 /// What comparing `count` raises.
 pub fn read(this: &Ref<ReaderData>, count: Obj) -> Outcome {
     if count.bind().ge(0)? {
-        return awaiting::call::<awaiting::Read>(this, Wish::Read(count));
+        return awaiting::call(this, Wish::Read(count));
     }
     coroutine::make(this.py(), "StreamReader.read", |co| {
         let reader = co.keep_ref(this.clone());

@@ -129,7 +129,7 @@ fn read(this: &Ref<ReaderData>, args: Args<'_>) -> Outcome {
     if replaces(this, intern!(py, "read"))? {
         return overridden::read(this, count);
     }
-    awaiting::call::<awaiting::Read>(this, Wish::Read(count))
+    awaiting::call(this, Wish::Read(count))
 }
 
 fn read_exactly(this: &Ref<ReaderData>, args: Args<'_>) -> Outcome {
@@ -137,7 +137,7 @@ fn read_exactly(this: &Ref<ReaderData>, args: Args<'_>) -> Outcome {
         [count] if !args.has_keywords() => count,
         _ => exactly(this.py(), "StreamReader.readexactly", ["n"], args)?[0],
     };
-    awaiting::call::<awaiting::ReadExactly>(this, Wish::Exactly(count.clone()))
+    awaiting::call(this, Wish::Exactly(count.clone()))
 }
 
 fn read_until(this: &Ref<ReaderData>, args: Args<'_>) -> Outcome {
@@ -148,7 +148,7 @@ fn read_until(this: &Ref<ReaderData>, args: Args<'_>) -> Outcome {
         Some(separator) => separator.clone(),
         None => bytes(py, b"\n")?,
     };
-    awaiting::call::<awaiting::ReadUntil>(this, Wish::Until(separator))
+    awaiting::call(this, Wish::Until(separator))
 }
 
 fn read_line(this: &Ref<ReaderData>, args: Args<'_>) -> Outcome {
@@ -157,13 +157,13 @@ fn read_line(this: &Ref<ReaderData>, args: Args<'_>) -> Outcome {
     if replaces(this, intern!(py, "readuntil"))? {
         return overridden::read_line(this);
     }
-    awaiting::call::<awaiting::ReadLine>(this, Wish::Line)
+    awaiting::call(this, Wish::Line)
 }
 
 fn wait_for_data(this: &Ref<ReaderData>, args: Args<'_>) -> Outcome {
     const NAME: &str = "StreamReader._wait_for_data";
     let [function] = exactly(this.py(), NAME, ["func_name"], args)?;
-    awaiting::call::<awaiting::WaitForData>(this, Wish::Data(function.clone()))
+    awaiting::call(this, Wish::Data(function.clone()))
 }
 
 fn next(this: &Ref<ReaderData>) -> Outcome {
@@ -171,7 +171,7 @@ fn next(this: &Ref<ReaderData>) -> Outcome {
     if replaces(this, intern!(py, "readline"))? || replaces(this, intern!(py, "readuntil"))? {
         return overridden::next(this);
     }
-    awaiting::call::<awaiting::Next>(this, Wish::Next)
+    awaiting::call(this, Wish::Next)
 }
 
 fn set_transport(this: &Ref<ReaderData>, args: Args<'_>) -> Outcome {

@@ -38,6 +38,20 @@ pub enum Wish {
     Data(Obj),
 }
 
+impl Wish {
+    /// The method that it is the wish of, with its class.
+    pub fn method(&self) -> &'static str {
+        match self {
+            Self::Read(_) => "StreamReader.read",
+            Self::Exactly(_) => "StreamReader.readexactly",
+            Self::Until(_) => "StreamReader.readuntil",
+            Self::Line => "StreamReader.readline",
+            Self::Next => "StreamReader.__anext__",
+            Self::Data(_) => "StreamReader._wait_for_data",
+        }
+    }
+}
+
 /// What to do next.
 pub enum Progress {
     /// It is over.
