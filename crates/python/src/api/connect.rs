@@ -11,7 +11,6 @@ use super::attempts::Attempts;
 use super::connection::{Connection, Origin, Side, Tls, pair};
 use super::resolve::{self, Hints, check_stream, resolve};
 use crate::event_loop::core::EventLoopData;
-use crate::event_loop::replaced::is_replaced;
 use crate::future::coroutine::{self, Co, Kept, KeptRef};
 use crate::py::args::{Args, Signature};
 use crate::py::call;
@@ -19,6 +18,7 @@ use crate::py::errors::{Outcome, Raised};
 use crate::py::imports;
 use crate::py::instance::Ref;
 use crate::py::object::Obj;
+use crate::py::replaced;
 use crate::py::slots::TypeBuilder;
 use crate::py::version::PY_3_12;
 use crate::transport::address::{os_error, parts};
@@ -311,7 +311,7 @@ async fn try_all(
 /// Whether somebody's own `sock_connect` has to be asked for each address.
 fn asks_the_loop(loop_: &KeptRef<EventLoopData>) -> Outcome<bool> {
     let loop_ = loop_.get();
-    is_replaced(&loop_, intern!(loop_.py(), "sock_connect"))
+    replaced::in_object(&loop_, intern!(loop_.py(), "sock_connect"))
 }
 
 fn interleave(co: &Co, infos: Vec<Kept>, first_family_count: &Obj) -> Outcome<Vec<Kept>> {

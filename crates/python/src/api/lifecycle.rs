@@ -1,7 +1,7 @@
 //! Making, running, stopping and closing a loop.
 
-use pyo3::types::{PyAnyMethods, PyDict, PyDictMethods, PyString};
-use pyo3::{Bound, Python, intern};
+use pyo3::types::{PyAnyMethods, PyDict, PyDictMethods};
+use pyo3::{Python, intern};
 use reactor::driver::Driver;
 use reactor::time::Monotonic;
 
@@ -13,9 +13,10 @@ use crate::py::args::{Args, Signature, no_arguments};
 use crate::py::call;
 use crate::py::errors::{First, Outcome, Raised};
 use crate::py::imports;
-use crate::py::instance::{Payload, Ref};
+use crate::py::instance::Ref;
 use crate::py::object::Obj;
-use crate::py::slots::{TypeBuilder, is_same_method};
+use crate::py::replaced;
+use crate::py::slots::TypeBuilder;
 
 /// Adds this file's methods.
 pub fn methods(builder: TypeBuilder<EventLoopData>) -> TypeBuilder<EventLoopData> {
@@ -155,31 +156,20 @@ fn see_overrides(this: &Ref<EventLoopData>) -> Outcome<()> {
         intern!(py, "call_later"),
     ];
     for name in clock {
-        if overrides(this, name)? {
+        if replaced::in_class(this, name)? {
             this.base.own_clock.set(true);
         }
     }
-    if overrides(this, intern!(py, "create_task"))? {
+    if replaced::in_class(this, intern!(py, "create_task"))? {
         this.base.own_tasks.set(true);
     }
-    if overrides(this, intern!(py, "call_soon"))? {
+    if replaced::in_class(this, intern!(py, "call_soon"))? {
         this.base.set_patched();
     }
-    if overrides(this, intern!(py, "create_future"))? {
+    if replaced::in_class(this, intern!(py, "create_future"))? {
         this.base.own_futures.set(true);
     }
     Ok(())
-}
-
-/// Whether a Python subclass has its own method of this name, which then has to be asked.
-fn overrides(this: &Ref<EventLoopData>, name: &Bound<'_, PyString>) -> Outcome<bool> {
-    let py = this.py();
-    let native = EventLoopData::TYPE.object(py);
-    let own = this.as_obj().bind().get_type();
-    Ok(!is_same_method(
-        &own.getattr(name)?,
-        &native.bind().getattr(name)?,
-    ))
 }
 
 /// Somebody assigned to an attribute of the loop: a replaced method is from now on asked like a subclass's own.

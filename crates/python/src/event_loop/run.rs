@@ -9,7 +9,6 @@ use pyo3::{Python, intern};
 use reactor::driver::Wait;
 
 use super::core::EventLoopData;
-use super::replaced::is_replaced;
 use super::{hooks, ready, wakeup_fd};
 use crate::handle::schedule::{Entry, LoopDriver, Phase, Scheduler};
 use crate::handle::timer_handle;
@@ -17,6 +16,7 @@ use crate::py::call;
 use crate::py::errors::{First, Outcome, Raised, guard};
 use crate::py::instance::Ref;
 use crate::py::object::Obj;
+use crate::py::replaced;
 use crate::task::current;
 
 /// Other threads get the interpreter at least this often, even if the loop never waits. CPython's own switch interval.
@@ -249,7 +249,7 @@ pub fn run_until_complete(this: &Ref<EventLoopData>, future: &Obj) -> Outcome {
     let (future, is_new) = hooks::ensure_future(this, future)?;
     let done = hooks::run_until_complete_callback(py)?;
     hooks::add_done_callback(&future, &done)?;
-    let result = if is_replaced(this, intern!(py, "run_forever"))? {
+    let result = if replaced::in_object(this, intern!(py, "run_forever"))? {
         call::method(this.as_obj(), intern!(py, "run_forever"), []).map(drop)
     } else {
         run_forever(this)

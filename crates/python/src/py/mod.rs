@@ -19,6 +19,7 @@ mod indicator;
 pub mod instance;
 pub mod metaclass;
 pub mod object;
+pub mod replaced;
 pub mod slots;
 pub mod snapshot;
 pub mod thread;

@@ -6,7 +6,7 @@
 
 use std::mem::offset_of;
 
-use pyo3::types::{PyAnyMethods, PyType};
+use pyo3::types::PyAnyMethods;
 use pyo3::{Bound, Python, intern};
 
 use super::awaiting;
@@ -26,6 +26,7 @@ use crate::py::function;
 use crate::py::imports;
 use crate::py::instance::{Payload, Ref};
 use crate::py::object::Obj;
+use crate::py::replaced;
 use crate::py::slots::TypeBuilder;
 use crate::py::version::PY_3_13;
 use pyo3::types::{PyInt, PyString};
@@ -112,10 +113,7 @@ fn replaces(this: &Ref<ReaderData>, name: &Bound<'_, PyString>) -> Outcome<bool>
     if this.is_exact() {
         return Ok(false);
     }
-    let native = ReaderData::TYPE.object(this.py());
-    let native = native.bind().cast::<PyType>()?;
-    let own = this.as_obj().bind().get_type();
-    Ok(!own.getattr(name)?.is(&native.getattr(name)?))
+    replaced::in_class(this, name)
 }
 
 fn read(this: &Ref<ReaderData>, args: Args<'_>) -> Outcome {
