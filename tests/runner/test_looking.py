@@ -31,6 +31,12 @@ async def group():
 async def collect():
     await asyncio.gather(*(asyncio.create_task(rest(), name=name) for name in ("left", "right")))
 
+async def choose():
+    await asyncio.wait([asyncio.create_task(rest(), name="choice")])
+
+async def hurry():
+    await asyncio.wait_for(asyncio.create_task(rest(), name="slow"), 1000)
+
 async def follow(task):
     await task
 
@@ -39,6 +45,8 @@ async def main():
     tasks = [
         asyncio.create_task(group(), name="group"),
         asyncio.create_task(collect(), name="collect"),
+        asyncio.create_task(choose(), name="choose"),
+        asyncio.create_task(hurry(), name="hurry"),
         asyncio.create_task(follow(last), name="follow"),
     ]
     for _ in range(5):
@@ -54,6 +62,10 @@ AWAITED_BY = {
     "group": "Task-1",
     "collect": "Task-1",
     "follow": "Task-1",
+    "choose": "Task-1",
+    "choice": "choose",
+    "hurry": "Task-1",
+    "slow": "hurry",
     "last": "follow",
     "left": "collect",
     "right": "collect",

@@ -5,8 +5,8 @@
 //! costs no handle and no context of its own: it is told in a copy of the one in which it was added, which the loop lends.
 //! It is a callable as well, for futures and loops that are not ours.
 //!
-//! Each kind of observer is a type derived from this one. Since 3.14 an observer says which task waits through it, and so
-//! is itself the record that the future is awaited by that task (`awaited_by.rs`).
+//! Each kind of observer is a type derived from this one. An observer may say which task waits through it, and so is
+//! itself the record that the future is awaited by that task (`awaited_by.rs`).
 
 use std::cell::Cell;
 

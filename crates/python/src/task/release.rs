@@ -55,7 +55,7 @@ impl Payload for Releaser {
     }
 }
 
-/// An observer for `waiter`; since 3.14 `awaiter` may be known as the task that waits.
+/// An observer for `waiter`; `awaiter` may be known as the task that waits.
 ///
 /// # Errors
 /// `MemoryError`.

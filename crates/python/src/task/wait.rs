@@ -25,7 +25,6 @@ use crate::py::imports;
 use crate::py::instance::{Derived, Payload, Ref, TypeSlot};
 use crate::py::object::Obj;
 use crate::py::slots::TypeBuilder;
-use crate::py::version::PY_3_14;
 
 static TYPE: TypeSlot = TypeSlot::new();
 static OBSERVER_TYPE: TypeSlot = TypeSlot::new();
@@ -168,10 +167,7 @@ impl Wait {
             Some(timeout) => Some(release::later(&loop_, &timeout, &waiter)?),
             None => None,
         };
-        let awaiter = match PY_3_14 {
-            true => current::task_of(&loop_)?,
-            false => None,
-        };
+        let awaiter = current::task_of(&loop_)?;
         let observer = WaitObserver {
             base: Observer::new("_wait.<locals>._on_completion", completed, awaiter),
             own: Count {

@@ -82,8 +82,9 @@ impl Released {
         let waiter = call::method(&loop_, intern!(py, "create_future"), [])?;
         // As in asyncio, from here on: whoever cannot be awaited leaves the timer behind.
         let timer = release::later(&loop_, &limit, &waiter)?;
+        let awaiter = current::task_of(&loop_)?;
         let future = Ensurer::new(Some(loop_)).future_for(&awaitable)?;
-        let releaser = release::observer(&waiter, None)?;
+        let releaser = release::observer(&waiter, awaiter)?;
         observe(&future, &releaser)?;
         self.timer.set(Some(timer));
         self.future.set(Some(future));
