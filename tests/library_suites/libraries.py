@@ -6,6 +6,7 @@ the tests are used, so what is tested is what pip has installed.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 
@@ -33,6 +34,8 @@ class Library:
     source: Archive | Repository
     # What of the sources is unpacked; not the library itself, or Python would find it there.
     parts: tuple[str, ...]
+    # Where pytest's options are; without, none are taken, and above all not this repository's.
+    config: str = os.devnull
     options: tuple[str, ...] = ()
     paths: tuple[str, ...] = ("tests",)
     # Whether its tests may run in several processes.
@@ -47,6 +50,7 @@ LIBRARIES = (
         version="3.14.5",
         source=Archive("5558a7f5a05af9ecf744af91e5baefc436f93c9333e656c27ec253f9a6bbe178"),
         parts=("tests", "examples", "pytest.ini", "LICENSE.txt"),
+        config="pytest.ini",
         options=(*NO_PLUGINS, "-m", "not dev_mode and not internal", "--ignore=tests/autobahn"),
     ),
     Library(
@@ -54,6 +58,7 @@ LIBRARIES = (
         version="4.16.0",
         source=Archive("59bb03251907983d1603d27c3087ddb1e93299ea2163adcdba37899a4fb12ffb"),
         parts=("tests", "pyproject.toml"),
+        config="pyproject.toml",
         options=(
             *("-p", "anyio", "-p", "pytest_mock", "-p", "no:asyncio", "-p", "no:trio"),
             *("-m", "not network", "-k", "not trio"),
@@ -84,6 +89,7 @@ LIBRARIES = (
         version="2.0.0",
         source=Archive("0970f38e0e725400496c834a368a67ee551dc3b5ad0a257e132f5b46f2e77770"),
         parts=("tests", "setup.cfg"),
+        config="setup.cfg",
         options=("-p", "no:anyio", "--ignore=tests/test_benchmarks.py"),
     ),
     Library(
@@ -91,6 +97,7 @@ LIBRARIES = (
         version="25.1.0",
         source=Archive("a8d728f0a29de45dc521f18f07297428d56992a742f0cd2701ba86e44d23d5b2"),
         parts=("tests", "pyproject.toml"),
+        config="pyproject.toml",
         options=("-p", "no:anyio"),
         # They share files with fixed names.
         parallel=False,
@@ -100,6 +107,7 @@ LIBRARIES = (
         version="0.8.1",
         source=Archive("32d180b4ab01ebb2fc59eda7fa59f496895a4d07b32fc57537d1dade2514a8a1"),
         parts=("tests", "pyproject.toml"),
+        config="pyproject.toml",
         options=("-p", "no:anyio"),
     ),
 )

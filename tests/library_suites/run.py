@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 
 import differences
 import sources
@@ -28,36 +29,47 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if unknown := set(options.libraries) - set(names):
         parser.error(f"no library of the list: {', '.join(sorted(unknown))}")
     wanted = options.libraries or names
-    compared: dict[Library, suite.Comparison] = {}
-    problems: list[str] = []
+    heads = ("tests", "stock: failed", "ours: failed", "only ours", "unsteady", "on purpose")
+    print(COLUMNS.format("library", "version", *heads, "seconds"), flush=True)
+    findings = Findings()
     for library in LIBRARIES:
         if library.name not in wanted:
             continue
-        print(f"{library.name} ...", flush=True, file=sys.stderr)
         try:
             folder = sources.unpacked(library)
-            compared[library] = suite.compare(library, folder, options.jobs)
+            findings.add(library, suite.compare(library, folder, options.jobs))
         except (LookupError, suite.SuiteError) as error:
-            problems.append(f"{library.name}: {error}")
-    return report(compared, problems)
+            findings.problems.append(f"{library.name}: {error}")
+    return findings.conclude()
 
 
-def report(compared: dict[Library, suite.Comparison], problems: list[str]) -> int:
-    """Prints the table and the lists below it; gives the exit status."""
-    heads = ("tests", "stock: failed", "ours: failed", "only ours", "unsteady", "on purpose")
-    print(COLUMNS.format("library", "version", *heads, "seconds"))
-    bugs: list[str] = []
-    notes: list[str] = []
-    for library, found in compared.items():
+@dataclass
+class Findings:
+    """What is said below the table, line by line."""
+
+    bugs: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    def add(self, library: Library, found: suite.Comparison) -> None:
+        """Prints the library's row and keeps what is to be said later."""
         expected = {test: differences.reason(library.name, test) for test in found.only_ours}
         own = [test for test, why in expected.items() if why is None]
-        bugs += (f"{library.name}: {test}" for test in own)
-        notes += remarks(library, found, expected)
-        print(row(library, found, len(own)))
-    for title, lines in (("notes", notes), ("fails only on ours", bugs), ("not run", problems)):
-        if lines:
-            print(f"\n{title}:", *lines, sep="\n  ")
-    return 1 if bugs else 2 if problems else 0
+        self.bugs += (f"{library.name}: {test}" for test in own)
+        self.notes += remarks(library, found, expected)
+        print(row(library, found, len(own)), flush=True)
+
+    def conclude(self) -> int:
+        """Prints the lists; gives the exit status."""
+        lists = {
+            "notes": self.notes,
+            "fails only on ours": self.bugs,
+            "not run": self.problems,
+        }
+        for title, lines in lists.items():
+            if lines:
+                print(f"\n{title}:", *lines, sep="\n  ")
+        return 1 if self.bugs else 2 if self.problems else 0
 
 
 def row(library: Library, found: suite.Comparison, own: int) -> str:

@@ -49,6 +49,7 @@ def run(library: Library, folder: Path, kind: str, jobs: int, tests: Iterable[st
         }
         command = [sys.executable, "-P", "-m", "pytest", "-p", "plugin", "-q", "--tb=short"]
         # The library's own options want coverage and numbers of processes.
+        command += ["--rootdir", ".", "-c", library.config]
         command += ["-o", "addopts=", "-o", f"timeout={TEST_LIMIT_S}", *library.options]
         if jobs > 1 and library.parallel and not tests:
             command += ["-n", str(jobs)]
