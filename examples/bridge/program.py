@@ -24,14 +24,8 @@ async def refuse() -> None:
 
 
 async def main() -> None:
-    order: list[str] = []
-
-    async def note(seconds: float, name: str) -> None:
-        await bridge_example.sleep(seconds)
-        order.append(name)
-
-    await asyncio.gather(note(0.03, "late"), note(0.01, "early"))
-    print("a Rust timer:", *order)
+    timers = [bridge_example.sleep(0.01), bridge_example.sleep(0.02)]
+    print("two Rust timers:", await asyncio.gather(*timers))
 
     print("primes from a thread:", *[prime async for prime in bridge_example.Primes(10)])
 

@@ -14,7 +14,7 @@ PROGRAM = Path(__file__).resolve().parents[2] / "examples" / "bridge" / "program
 END_LIMIT_S = 50
 
 EXPECTED = """\
-a Rust timer: early late
+two Rust timers: [None, None]
 primes from a thread: 2 3 5 7 11 13 17 19 23 29
 two at once: ('hello, Rust', 'hello, Python')
 a failure: nobody here; the other one was cancelled: True
