@@ -18,9 +18,10 @@ import enum
 import signal
 import sys
 import tempfile
+from collections.abc import Iterable
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "tour"))
 
@@ -82,9 +83,7 @@ class Monitor:
             ending = asyncio.create_task(process.wait())
             watching = (order, watchdog, ending)
             await asyncio.wait(watching, return_when=asyncio.FIRST_COMPLETED)
-            for task in watching:
-                task.cancel()
-            await asyncio.wait(watching)
+            await cancel(watching)
             if not order.cancelled():
                 self._display.monitor(order.result().value)
             elif not watchdog.cancelled():
@@ -133,6 +132,19 @@ class Monitor:
     def summary(self) -> None:
         """Tell what there has been so far."""
         self._display.monitor(f"lives: {self._lives}, good answers: {self._checks}")
+
+
+async def cancel(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    """Cancel tasks until they have ended.
+
+    Once may not be enough: up to Python 3.11 ``wait_for``, which thriftpy2 uses, goes on as if
+    nothing had happened when the cancellation and its result come in the same turn.
+    """
+    pending = set(tasks)
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=0.1)
 
 
 def _ending(status: int | None) -> str:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import importlib
 import os
 import re
 import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import asyncioxide
 import pytest
 
 MONITOR = Path(__file__).resolve().parents[2] / "examples" / "monitor"
@@ -116,6 +119,7 @@ def test_the_client_calls_by_hand(loop_name: str, socket: Path) -> None:
         ]
         process.send_signal(signal.SIGTERM)
         said, _ = process.communicate(timeout=END_LIMIT_S)
+    assert "ended: status 0" in said
     added, refused, status = answers
     assert (added.stdout, added.returncode, added.stderr) == ("tea: 2\n", 0, "")
     assert (refused.stdout, refused.returncode) == ("", 1)
@@ -149,6 +153,28 @@ def test_the_monitor_ends_by_itself_when_asked_to() -> None:
     folder = re.search(r"socket (.*)/tally.sock", done.stdout)
     assert folder is not None
     assert not os.path.exists(folder[1])
+
+
+@pytest.mark.parametrize("loop_factory", [asyncio.new_event_loop, asyncioxide.new_event_loop])
+def test_a_cancellation_that_gets_lost_is_repeated(
+    loop_factory: Callable[[], asyncio.AbstractEventLoop], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "path", [str(MONITOR), *sys.path])
+    monitor = importlib.import_module("monitor")
+
+    async def stubborn() -> None:
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        await asyncio.Event().wait()
+
+    async def cancelling() -> bool:
+        task = asyncio.create_task(stubborn())
+        await asyncio.sleep(0)
+        await asyncio.wait_for(monitor.cancel([task]), END_LIMIT_S)
+        return task.cancelled()
+
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        assert runner.run(cancelling())
 
 
 @pytest.mark.parametrize("program", ["monitor", "service", "client", "demo"])
