@@ -49,7 +49,7 @@ LIBRARIES = (
         name="aiohttp",
         version="3.14.5",
         source=Archive("5558a7f5a05af9ecf744af91e5baefc436f93c9333e656c27ec253f9a6bbe178"),
-        parts=("tests", "examples", "pytest.ini", "LICENSE.txt"),
+        parts=("tests", "examples", "pytest.ini", "LICENSE.txt", "README.rst"),
         config="pytest.ini",
         options=(*NO_PLUGINS, "-m", "not dev_mode and not internal", "--ignore=tests/autobahn"),
     ),

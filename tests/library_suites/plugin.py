@@ -14,11 +14,21 @@ OURS = "asyncioxide"
 # Set by run.py.
 KIND_VARIABLE = "LIBRARY_SUITE_KIND"
 OUTCOMES_VARIABLE = "LIBRARY_SUITE_OUTCOMES"
+# A file with the names of the only tests to run, if not all of them are.
+WANTED_VARIABLE = "LIBRARY_SUITE_WANTED"
 
 if os.environ.get(KIND_VARIABLE) == OURS:
     import asyncioxide
 
     asyncioxide.install()
+
+
+def pytest_collection_modifyitems(items: list[Any]) -> None:
+    """Leaves the tests that were asked for: not all names can be given as arguments again."""
+    if wanted := os.environ.get(WANTED_VARIABLE):
+        with open(wanted, encoding="utf-8") as file:
+            names = set(file.read().splitlines())
+        items[:] = [item for item in items if as_line(item.nodeid) in names]
 
 
 def pytest_runtest_logreport(report: Any) -> None:
@@ -29,4 +39,9 @@ def pytest_runtest_logreport(report: Any) -> None:
     expected = hasattr(report, "wasxfail")
     outcome = "xfailed" if expected and report.skipped else report.outcome
     with open(os.environ[OUTCOMES_VARIABLE], "a", encoding="utf-8") as file:
-        print(outcome, ascii(report.nodeid)[1:-1], sep="\t", file=file)
+        print(outcome, as_line(report.nodeid), sep="\t", file=file)
+
+
+def as_line(test: str) -> str:
+    """The name of a test, which can have anything in it, in one line."""
+    return ascii(test)[1:-1]

@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from libraries import Library
-from plugin import KIND_VARIABLE, OURS, OUTCOMES_VARIABLE
+from plugin import KIND_VARIABLE, OURS, OUTCOMES_VARIABLE, WANTED_VARIABLE
 
 HERE = Path(__file__).resolve().parent
 STOCK = "asyncio"
 # pytest's own limits are the libraries' and may be short; a suite that hangs must end all the same.
 TEST_LIMIT_S = 120
-# All tests passed; some failed.
-ENDED_WELL = (0, 1)
+# All tests passed; some failed; none of the wanted ones is there.
+ENDED_WELL = (0, 1, 5)
 
 
 class SuiteError(Exception):
@@ -40,33 +40,38 @@ class Run:
 def run(library: Library, folder: Path, kind: str, jobs: int, tests: Iterable[str] = ()) -> Run:
     """Runs the suite, or these tests of it."""
     started = time.monotonic()
-    with tempfile.NamedTemporaryFile("r", encoding="utf-8") as outcomes:
-        environment = {
-            **os.environ,
-            KIND_VARIABLE: kind,
-            OUTCOMES_VARIABLE: outcomes.name,
-            "PYTHONPATH": os.fspath(HERE),
-        }
-        command = [sys.executable, "-P", "-m", "pytest", "-p", "plugin", "-q", "--tb=short"]
-        # The library's own options want coverage and numbers of processes.
-        command += ["--rootdir", ".", "-c", library.config]
-        command += ["-o", "addopts=", "-o", f"timeout={TEST_LIMIT_S}", *library.options]
-        if jobs > 1 and library.parallel and not tests:
-            command += ["-n", str(jobs)]
-        log = folder.with_name(f"{folder.name}-{kind}.log")
+    log = folder.with_name(f"{folder.name}-{kind}.log")
+    with tempfile.TemporaryDirectory() as scratch:
+        outcomes = Path(scratch, "outcomes")
+        outcomes.touch()
+        environment = {KIND_VARIABLE: kind, OUTCOMES_VARIABLE: os.fspath(outcomes)}
+        if tests:
+            wanted = Path(scratch, "wanted")
+            wanted.write_text("\n".join(tests), encoding="utf-8")
+            environment[WANTED_VARIABLE] = os.fspath(wanted)
         with open(log, "a" if tests else "w", encoding="utf-8") as output:
             done = subprocess.run(
-                [*command, *(tests or library.paths)],
+                _command(library, jobs),
                 cwd=folder,
-                env=environment,
+                env={**os.environ, "PYTHONPATH": os.fspath(HERE), **environment},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
-        found = Run(_outcomes(outcomes.read()), time.monotonic() - started)
+        found = Run(_outcomes(outcomes.read_text("utf-8")), time.monotonic() - started)
     if done.returncode not in ENDED_WELL:
         raise SuiteError(f"pytest ended with status {done.returncode}; see {log}")
     return found
+
+
+def _command(library: Library, jobs: int) -> list[str]:
+    command = [sys.executable, "-P", "-m", "pytest", "-p", "plugin", "-q", "--tb=short"]
+    command += ["--rootdir", ".", "-c", library.config]
+    # The library's own options want coverage and numbers of processes.
+    command += ["-o", "addopts=", "-o", f"timeout={TEST_LIMIT_S}", *library.options]
+    if jobs > 1 and library.parallel:
+        command += ["-n", str(jobs)]
+    return [*command, *library.paths]
 
 
 def _outcomes(lines: str) -> dict[str, str]:
