@@ -1,13 +1,14 @@
 """The big database: a PostgreSQL server of our own, asked through asyncpg's pool of connections.
 
 The server is the distribution's. It keeps its files and its socket in a temporary folder, listens
-on no port, and ends with the example. It refuses to be run by root; then the user ``postgres``,
-which comes with the package, runs it.
+on no port, and ends with the example, even when that is killed. It refuses to be run by root; then
+the user ``postgres``, which comes with the package, runs it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import os
 import pwd
 import re
@@ -31,6 +32,9 @@ MISSING = (
 )
 # The example's data need not survive a power cut.
 SETTINGS = ("listen_addresses=", "fsync=off", "max_connections=20", "shared_buffers=16MB")
+
+PR_SET_PDEATHSIG = 1  # <sys/prctl.h>
+_libc = ctypes.CDLL(None, use_errno=True)  # loaded here: a child must not load anything after fork
 
 
 class Failure(Exception):
@@ -110,8 +114,15 @@ async def _server(programs: Path, folder: Path, user: dict[str, Any]) -> AsyncIt
     await _run(making, folder, user)
     serving = [programs / "postgres", "-D", data, "-k", folder]
     serving += [word for setting in SETTINGS for word in ("-c", setting)]
+    parent = os.getpid()
     process = await asyncio.create_subprocess_exec(
-        *map(str, serving), stdin=DEVNULL, stdout=PIPE, stderr=STDOUT, cwd=folder, **user
+        *map(str, serving),
+        stdin=DEVNULL,
+        stdout=PIPE,
+        stderr=STDOUT,
+        cwd=folder,
+        preexec_fn=lambda: _end_with(parent),  # runs as the user already
+        **user,
     )
     assert process.stdout is not None
     log: list[str] = []
@@ -145,6 +156,14 @@ async def _read_log(stream: asyncio.StreamReader, log: list[str], ready: asyncio
             if READY in log[-1]:
                 ready.set()
     ready.set()
+
+
+def _end_with(parent: int) -> None:
+    """Ask the kernel, in the child, to tell the server to end at once when the parent has gone."""
+    if _libc.prctl(PR_SET_PDEATHSIG, signal.SIGQUIT, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl")
+    if os.getppid() != parent:  # it has gone already, before the kernel knew
+        os._exit(1)
 
 
 async def _run(command: list[Any], folder: Path, user: dict[str, Any]) -> None:

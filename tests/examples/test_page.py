@@ -6,6 +6,7 @@ import asyncio
 import importlib
 import os
 import re
+import select
 import signal
 import subprocess
 import sys
@@ -110,6 +111,32 @@ def test_the_page_is_served_until_a_signal(loop_name: str, database: str, folder
             process.kill()
     assert complaints == ""
     assert process.returncode == 0
+
+
+@pytest.mark.parametrize("loop_name", LOOPS)
+def test_a_killed_example_takes_its_server_with_it(loop_name: str) -> None:
+    if load("postgres").find_programs() is None:
+        pytest.skip("PostgreSQL is not installed: `apt install postgresql`")
+    with tempfile.TemporaryDirectory(prefix="page-test-") as name:
+        os.chmod(name, 0o755)
+        with subprocess.Popen(
+            command(loop_name, "--port", 0, "--database", "postgresql"),
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"TMPDIR": name},
+        ) as process:
+            try:
+                assert process.stdout is not None
+                assert process.stdout.readline().startswith("http://")
+                (file,) = Path(name).glob("page-pg-*/data/postmaster.pid")
+                server = os.pidfd_open(int(file.read_text().split()[0]))
+            finally:
+                process.kill()
+        try:
+            # The descriptor of a process is readable when the process has ended.
+            assert select.select([server], [], [], END_LIMIT_S)[0] == [server]
+        finally:
+            os.close(server)
 
 
 def test_missing_postgresql_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
