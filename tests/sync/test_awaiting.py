@@ -169,6 +169,10 @@ class Gives:
         return self.iterator
 
 
+class Empty:
+    """Cannot be awaited."""
+
+
 class Raises:
     def __await__(self):
         raise KeyError("asked")
@@ -224,6 +228,7 @@ def by_condition(aio):
         generator,
         int,
         lambda: [1],
+        Empty,
     ],
 )
 async def test_waits_for_what_can_be_awaited_and_says_why_not(loop, by_condition, make):

@@ -6,6 +6,7 @@ import asyncio
 import collections
 import gc
 import inspect
+import sys
 import weakref
 
 import pytest
@@ -355,7 +356,9 @@ class TestObjects:
     async def test_what_is_awaited_is_a_coroutine(self, loop, aio):
         queue = aio.Queue()
         for method in (queue.put, queue.get, queue.join):
-            assert asyncio.coroutines.iscoroutinefunction(method)
+            # Up to Python 3.11 inspect knows those in Python only; later asyncio warns.
+            module = inspect if sys.version_info >= (3, 12) else asyncio
+            assert module.iscoroutinefunction(method)
         joining = queue.join()
         assert asyncio.iscoroutine(joining) and inspect.isawaitable(joining)
         assert joining.__qualname__ == "Queue.join"

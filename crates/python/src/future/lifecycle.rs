@@ -5,7 +5,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use pyo3::types::{PyAnyMethods, PyIterator, PyList, PyListMethods};
+use pyo3::types::{PyAnyMethods, PyIterator, PyList, PyListMethods, PyType, PyTypeMethods};
 use pyo3::{Python, intern};
 
 use super::awaiting;
@@ -178,24 +178,30 @@ fn checked(class: &Obj, iterator: Obj) -> Outcome {
     if !is_coroutine && iterator.bind().cast::<PyIterator>().is_ok() {
         return Ok(iterator);
     }
-    let found = if is_coroutine {
-        String::from("coroutine")
-    } else {
-        name_of(&Obj::from(iterator.bind().get_type()))?
-    };
+    let found = Obj::from(iterator.bind().get_type());
     let text = match (PY_3_15, is_coroutine) {
         (true, _) => {
-            let class = name_of(class)?;
+            let (class, found) = (full_name_of(class)?, full_name_of(&found)?);
+            let found = if is_coroutine { "coroutine" } else { &*found };
             format!("{class}.__await__() must return an iterator, not {found}")
         }
         (false, true) => String::from("__await__() returned a coroutine"),
-        (false, false) => format!("__await__() returned non-iterator of type '{found}'"),
+        (false, false) => {
+            let found = name_of(&found)?;
+            format!("__await__() returned non-iterator of type '{found}'")
+        }
     };
     Err(Raised::type_error(py, text))
 }
 
 fn name_of(class: &Obj) -> Outcome<String> {
     let name = class.bind().getattr(intern!(class.py(), "__name__"))?;
+    Ok(name.extract()?)
+}
+
+/// With the module, where that is neither `builtins` nor `__main__`.
+fn full_name_of(class: &Obj) -> Outcome<String> {
+    let name = class.bind().cast::<PyType>()?.fully_qualified_name()?;
     Ok(name.extract()?)
 }
 
