@@ -21,7 +21,6 @@
 //! two allocations more: it is for what is cold.
 
 use std::cell::Cell;
-use std::rc::Rc;
 
 use pyo3::Python;
 
@@ -31,7 +30,6 @@ use super::state::FutureData;
 use crate::py::cell::Slot;
 use crate::py::coroutine::{self, Sent};
 use crate::py::errors::{Outcome, Raised, set_aside};
-use crate::py::freelist::FreeList;
 use crate::py::gc::Visitor;
 use crate::py::instance::{Payload, Ref, TypeSlot};
 use crate::py::object::Obj;
@@ -93,8 +91,6 @@ pub struct OperationData<T: Operation> {
     awaited: Slot,
     /// `cr_origin`
     origin: Slot,
-    /// Where its memory goes.
-    pool: Option<Rc<FreeList>>,
 }
 
 impl<T: Operation> OperationData<T> {
@@ -112,6 +108,7 @@ impl<T: Operation> OperationData<T> {
 
 impl<T: Operation> Payload for OperationData<T> {
     const TYPE: &'static TypeSlot = T::TYPE;
+    const RECYCLED: bool = true;
 
     fn blank() -> Self {
         Self {
@@ -119,7 +116,6 @@ impl<T: Operation> Payload for OperationData<T> {
             stage: Cell::new(Stage::Finished),
             awaited: Slot::default(),
             origin: Slot::default(),
-            pool: None,
         }
     }
 
@@ -145,10 +141,6 @@ impl<T: Operation> Payload for OperationData<T> {
 
     fn finalize(this: &Ref<Self>) {
         lifecycle::finalize(this);
-    }
-
-    fn pool(&self) -> Option<Rc<FreeList>> {
-        self.pool.clone()
     }
 }
 
@@ -209,23 +201,13 @@ impl<T: Operation> Lifecycle for OperationData<T> {
 /// `MemoryError`.
 #[inline]
 pub fn make<T: Operation>(py: Python<'_>, own: T) -> Outcome {
-    make_in(py, own, None)
-}
-
-/// The same in the memory of a dead one, which a loop has kept in `pool`.
-///
-/// # Errors
-/// `MemoryError`.
-#[inline]
-pub fn make_in<T: Operation>(py: Python<'_>, own: T, pool: Option<&Rc<FreeList>>) -> Outcome {
     let data = OperationData {
         own: Some(own),
         stage: Cell::new(Stage::Created),
         awaited: Slot::default(),
         origin: Slot::new(lifecycle::origin(py)?),
-        pool: pool.cloned(),
     };
-    Ok(Ref::alloc(py, data, pool.map(|pool| &**pool))?.into_obj())
+    Ok(Ref::alloc(py, data, None)?.into_obj())
 }
 
 /// Builds the type.

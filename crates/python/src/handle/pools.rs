@@ -21,10 +21,6 @@ pub struct Pools {
     pub iterators: Rc<FreeList>,
     /// For `Timeout`.
     pub timeouts: Rc<FreeList>,
-    /// For what `Timeout.__aenter__()` gives to await.
-    pub timeouts_entering: Rc<FreeList>,
-    /// For what `Timeout.__aexit__()` gives to await.
-    pub timeouts_leaving: Rc<FreeList>,
 }
 
 impl Pools {
@@ -38,8 +34,6 @@ impl Pools {
             tasks: list(),
             iterators: list(),
             timeouts: list(),
-            timeouts_entering: list(),
-            timeouts_leaving: list(),
         }
     }
 }

@@ -179,8 +179,14 @@ unsafe fn take_apart<T: Payload>(object: *mut ffi::PyObject, pool: Option<&FreeL
     let payload = unsafe { &raw mut (*instance).payload };
     // SAFETY: dropped exactly once: the object is dead and nothing else drops payloads.
     contain(|| unsafe { std::ptr::drop_in_place(payload) });
-    // SAFETY: untracked, payload dropped, unreachable.
-    let kept = pool.is_some_and(|pool| unsafe { pool.put(object) });
+    // Untracked, payload dropped, unreachable.
+    let kept = if T::RECYCLED {
+        // SAFETY: as said.
+        type_ == T::TYPE.get() && unsafe { T::TYPE.spare.put(object) }
+    } else {
+        // SAFETY: as said.
+        pool.is_some_and(|pool| unsafe { pool.put(object) })
+    };
     if !kept {
         // SAFETY: the type is alive: the object holds a reference to it.
         let free = unsafe { (*type_).tp_free };

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 use pyo3::{Python, ffi};
 
 use super::errors::Raised;
-use super::freelist::FreeList;
+use super::freelist::{FreeList, Spare};
 use super::gc::Visitor;
 use super::object::Obj;
 
@@ -24,6 +24,10 @@ pub trait Payload: Sized + 'static {
 
     /// Whether the collector looks after instances. A payload that refers to no object can do without.
     const COLLECTED: bool = true;
+
+    /// Whether the memory of exact instances is kept with their type for the next ones. For what is made and dropped again
+    /// and again and has no loop whose free list could keep it.
+    const RECYCLED: bool = false;
 
     /// What `tp_new` starts with, before `__init__` has run (if it ever does).
     fn blank() -> Self;
@@ -48,24 +52,31 @@ pub trait Payload: Sized + 'static {
     }
 }
 
-/// The place of a type object, filled once when the module is made.
-pub struct TypeSlot(AtomicPtr<ffi::PyTypeObject>);
+/// The place of a type object, filled once when the module is made, and of memory for the type's next instances.
+pub struct TypeSlot {
+    object: AtomicPtr<ffi::PyTypeObject>,
+    pub(in crate::py) spare: Spare,
+}
 
 impl TypeSlot {
     /// An empty place.
     pub const fn new() -> Self {
-        Self(AtomicPtr::new(std::ptr::null_mut()))
+        Self {
+            object: AtomicPtr::new(std::ptr::null_mut()),
+            spare: Spare::new(),
+        }
     }
 
     /// Keeps the type for good.
     pub(in crate::py) fn fill(&self, type_: Obj) {
-        self.0.store(type_.into_ptr().cast(), Ordering::Release);
+        self.object
+            .store(type_.into_ptr().cast(), Ordering::Release);
     }
 
     /// The type's address; null before the module is made.
     #[inline]
     pub(in crate::py) fn get(&self) -> *mut ffi::PyTypeObject {
-        self.0.load(Ordering::Relaxed)
+        self.object.load(Ordering::Relaxed)
     }
 
     /// The type object.
@@ -234,7 +245,12 @@ impl<T: Payload> Ref<T> {
     ) -> Result<Self, Raised> {
         let _attached = py;
         let type_ = T::TYPE.get();
-        let raw = match pool.and_then(FreeList::take) {
+        let block = if T::RECYCLED {
+            T::TYPE.spare.take()
+        } else {
+            pool.and_then(FreeList::take)
+        };
+        let raw = match block {
             // SAFETY: the block was an instance of this type (a list belongs to one type) and is untracked.
             Some(block) => unsafe { ffi::PyObject_Init(block, type_) },
             // SAFETY: `type_` is a ready GC type whose size is that of `Instance<T>`.

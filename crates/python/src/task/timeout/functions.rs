@@ -104,9 +104,7 @@ impl Operation for Leaving {
 /// `MemoryError`.
 #[inline]
 pub fn aenter(this: &Ref<TimeoutData>) -> Outcome {
-    let home = this.home();
-    let pool = home.as_ref().map(|home| &home.pools.timeouts_entering);
-    operation::make_in(this.py(), Entering(Slot::new(Some(this.clone()))), pool)
+    operation::make(this.py(), Entering(Slot::new(Some(this.clone()))))
 }
 
 /// `Timeout.__aexit__(exc_type, exc_val, exc_tb)`
@@ -124,9 +122,7 @@ pub fn aexit(this: &Ref<TimeoutData>, args: Args<'_>) -> Outcome {
         class: Slot::new(given(class)),
         exception: Slot::new(given(exception)),
     };
-    let home = this.home();
-    let pool = home.as_ref().map(|home| &home.pools.timeouts_leaving);
-    operation::make_in(py, leaving, pool)
+    operation::make(py, leaving)
 }
 
 /// Adds the functions to the module.

@@ -147,12 +147,6 @@ impl TimeoutData {
         }
     }
 
-    /// The loop of ours that keeps its memory.
-    #[inline]
-    pub fn home(&self) -> Option<Ref<Scheduler>> {
-        self.home.get()
-    }
-
     /// The deadline.
     pub fn when(&self) -> When {
         let when = self.when.take();
