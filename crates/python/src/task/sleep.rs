@@ -3,7 +3,7 @@
 //! Follows `asyncio.tasks.sleep`: nothing to wait for is a bare yield; otherwise a future that a timer fulfils, and the
 //! timer is cancelled on every way out.
 
-use pyo3::types::{PyAnyMethods, PyFloat, PyFloatMethods};
+use pyo3::types::{PyAnyMethods, PyFloat, PyFloatMethods, PyInt};
 use pyo3::{Python, intern};
 
 use super::current;
@@ -31,15 +31,19 @@ use crate::py::version::PY_3_13;
 /// TypeError for wrong arguments.
 pub fn sleep(py: Python<'_>, args: Args<'_>) -> Outcome {
     const SIGNATURE: Signature<2> = Signature::new("sleep", ["delay", "result"], 2, 1);
-    let [delay, result] = SIGNATURE.bind(py, args)?;
-    let none = Obj::none(py);
-    let delay = delay.unwrap_or(&none).clone();
-    let result = result.unwrap_or(&none).clone();
+    let (delay, result) = match args.positional() {
+        // Nearly every call, without a walk through the names.
+        [delay] if !args.has_keywords() => (Some(delay), None),
+        _ => {
+            let [delay, result] = SIGNATURE.bind(py, args)?;
+            (delay, result)
+        }
+    };
     operation::make(
         py,
         Sleep {
-            delay: Slot::new(Some(delay)),
-            result: Slot::new(Some(result)),
+            delay: Slot::new(delay.cloned()),
+            result: Slot::new(result.cloned()),
             alarm: Slot::default(),
         },
     )
@@ -84,12 +88,13 @@ impl Operation for Sleep {
         self.alarm.set(None);
     }
 
+    #[inline]
     fn resume(this: &Machine<Self>, input: Input) -> Outcome<Progress> {
         let (own, py) = (this.own(), this.py());
         match input {
             Input::Start => {
                 let delay = own.delay.take().unwrap_or_else(|| Obj::none(py));
-                if delay.bind().le(0)? {
+                if is_nothing(&delay)? {
                     return Ok(Progress::Pause);
                 }
                 refuse_nan(&delay)?;
@@ -107,6 +112,23 @@ impl Operation for Sleep {
             }
         }
     }
+}
+
+/// `delay <= 0`
+#[inline]
+fn is_nothing(delay: &Obj) -> Outcome<bool> {
+    let bound = delay.bind();
+    if let Ok(delay) = bound.cast_exact::<PyFloat>() {
+        return Ok(delay.value() <= 0.0);
+    }
+    if bound.is_exact_instance_of::<PyInt>() {
+        match call::int_as_f64(delay) {
+            Ok(delay) => return Ok(delay <= 0.0),
+            // Larger than any float.
+            Err(raised) => drop(raised.take(delay.py())),
+        }
+    }
+    Ok(bound.le(0)?)
 }
 
 /// Since 3.13 a NaN is refused.
