@@ -130,9 +130,45 @@ pub(in crate::py) fn stop_iteration(value: Obj) {
     // Referred to twice from here on: the last value's `__del__` can end an iterator too, and must not take it.
     // SAFETY: `reused` is a live exception instance.
     let exception = unsafe { Obj::from_borrowed(reused) };
-    reset_stop_iteration(reused, value);
+    // What a primitive says again and again, as `lock.acquire()` does: True.
+    // SAFETY: `reused` is a live exception instance.
+    if !unsafe { carries_alone(reused, &value) } {
+        reset_stop_iteration(reused, value);
+    }
     // Restored, not raised: raising would make the exception being handled its context and keep that alive.
     indicator::put(exception);
+}
+
+/// Whether the reused instance has `value` already and nothing else that it could have been given.
+///
+/// # Safety
+/// `reused` is the reused instance, which is alive.
+#[inline]
+unsafe fn carries_alone(reused: *mut ffi::PyObject, value: &Obj) -> bool {
+    let layout: *const StopIterationLayout = reused.cast();
+    // SAFETY: the layout was proved by `prepare_stop_iteration`, and nothing is changed while the reference lives.
+    let StopIterationLayout { base, value: own } = unsafe { &*layout };
+    if *own != value.as_ptr() || !has_nothing_else(base) {
+        return false;
+    }
+    // SAFETY: an exception, whose `args` are always a tuple.
+    if unsafe { ffi::PyTuple_GET_SIZE(base.args) } != 1 {
+        return false;
+    }
+    // SAFETY: a tuple of one item.
+    let argument = unsafe { ffi::PyTuple_GET_ITEM(base.args, 0) };
+    argument == value.as_ptr()
+}
+
+/// Whether an exception has no traceback, context, cause, notes or attributes.
+#[inline]
+fn has_nothing_else(base: &ffi::PyBaseExceptionObject) -> bool {
+    base.suppress_context == '\0'
+        && base.dict.is_null()
+        && base.notes.is_null()
+        && base.traceback.is_null()
+        && base.context.is_null()
+        && base.cause.is_null()
 }
 
 /// Puts `value` into the reused instance, which nobody else uses, and forgets its last use.
@@ -203,8 +239,14 @@ pub fn leave_step(py: Python<'_>) {
     let value = unsafe { (*layout).value };
     // SAFETY: as above.
     let traceback = unsafe { (*layout).base.traceback };
+    // The three are never freed, so it may keep them.
     // SAFETY: a static object.
-    let is_clean = traceback.is_null() && std::ptr::eq(value, unsafe { ffi::Py_None() });
+    let is_kept = value == unsafe { ffi::Py_None() }
+        // SAFETY: as above.
+        || value == unsafe { ffi::Py_True() }
+        // SAFETY: as above.
+        || value == unsafe { ffi::Py_False() };
+    let is_clean = traceback.is_null() && is_kept;
     if !is_clean {
         // The step may have raised.
         set_aside(py, || clean_stop_iteration(py, reused));
