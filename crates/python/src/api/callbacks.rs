@@ -8,7 +8,8 @@ use pyo3::{Python, intern};
 
 use crate::event_loop::core::EventLoopData;
 use crate::handle::handle::{self, Arguments, HandleData};
-use crate::handle::schedule::{Entry, Phase, now};
+use crate::handle::phase::Phase;
+use crate::handle::schedule::{Entry, now};
 use crate::handle::timer_handle;
 use crate::py::args::{Args, Signature, no_arguments};
 use crate::py::call;

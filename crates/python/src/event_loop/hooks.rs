@@ -8,7 +8,7 @@ use super::core::EventLoopData;
 use super::wakeup_fd;
 use crate::future::lifecycle;
 use crate::future::state::FutureData;
-use crate::handle::schedule::Phase;
+use crate::handle::phase::Phase;
 use crate::py::call;
 use crate::py::errors::{First, Outcome, Raised};
 use crate::py::imports;

@@ -10,7 +10,8 @@ use reactor::driver::Wait;
 
 use super::core::EventLoopData;
 use super::{hooks, ready, wakeup_fd};
-use crate::handle::schedule::{Entry, LoopDriver, Phase, Scheduler};
+use crate::handle::phase::Phase;
+use crate::handle::schedule::{Entry, LoopDriver, Scheduler};
 use crate::handle::timer_handle;
 use crate::py::call;
 use crate::py::errors::{First, Outcome, Raised, guard};

@@ -17,6 +17,7 @@ use reactor::sys::Fd;
 use reactor::time::{Clock, Deadline, Monotonic, seconds};
 
 use super::handle::{self, HandleData};
+use super::phase::{Life, Phase};
 use super::pools::Pools;
 use super::threadsafe::Called;
 use super::timer_handle::{self, TimerHandleData};
@@ -125,28 +126,6 @@ pub trait Source {
 /// The reactor's driver with our timers, what other threads bring, and our sources.
 pub type LoopDriver = Driver<Ref<TimerHandleData>, Ref<HandleData>, Rc<dyn Source>, Monotonic>;
 
-/// Where a loop is in its life.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Phase {
-    /// Made by `__new__`, `__init__` has not run.
-    Blank,
-    /// Ready to run.
-    Idle,
-    /// Inside `run_forever`, on the thread with this identifier (`threading.get_ident()`).
-    Running(u64),
-    /// `close` was called.
-    Closed,
-    /// This process was forked from the one whose loop it is; see `event_loop/fork.rs`.
-    Inherited,
-}
-
-impl Phase {
-    /// `loop.is_closed()`
-    pub fn is_closed(self) -> bool {
-        matches!(self, Self::Closed | Self::Inherited)
-    }
-}
-
 /// The lower half of an event loop.
 pub struct Scheduler {
     ready: RefCell<Ready<Entry>>,
@@ -173,7 +152,7 @@ pub struct Scheduler {
     pub own_tasks: Cell<bool>,
     /// `create_future` was replaced, and futures come from it alone.
     pub own_futures: Cell<bool>,
-    phase: Cell<Phase>,
+    life: Life,
     debug: Cell<bool>,
     patched: Cell<bool>,
 }
@@ -195,7 +174,7 @@ impl Payload for Scheduler {
             own_clock: Cell::new(false),
             task_factory: Slot::default(),
             own_tasks: Cell::new(false),
-            phase: Cell::new(Phase::Blank),
+            life: Life::default(),
             debug: Cell::new(false),
             patched: Cell::new(false),
             own_futures: Cell::new(false),
@@ -248,7 +227,7 @@ impl Scheduler {
     /// Gives the loop its driver.
     pub fn open(&self, driver: LoopDriver) {
         *self.driver.borrow_mut() = Some(Rc::new(driver));
-        self.phase.set(Phase::Idle);
+        self.life.set(Phase::Idle);
     }
 
     /// A subclass or somebody's assignment has replaced `call_soon`, so nothing may go past it.
@@ -275,7 +254,7 @@ impl Scheduler {
     }
 
     fn end(&self, phase: Phase) -> (Option<Rc<LoopDriver>>, VecDeque<Entry>) {
-        self.phase.set(phase);
+        self.set_phase(phase);
         let driver = self.driver.borrow_mut().take();
         (driver, self.take_ready())
     }
@@ -287,12 +266,18 @@ impl Scheduler {
     /// Where the loop is in its life.
     #[inline]
     pub fn phase(&self) -> Phase {
-        self.phase.get()
+        self.life.phase()
     }
 
     /// Enters or leaves `run_forever`.
     pub fn set_phase(&self, phase: Phase) {
-        self.phase.set(phase);
+        self.life.set(phase);
+    }
+
+    /// Whether this loop is found to be the running one without asking asyncio; see `Life::runs_alone`.
+    #[inline]
+    pub fn runs_alone(&self, py: Python<'_>) -> bool {
+        self.life.runs_alone(py)
     }
 
     /// The loop stops. It may be dropped now without being closed, in a cycle with a handle that waits in its queues and
@@ -313,7 +298,7 @@ impl Scheduler {
 
     /// Whether the loop runs, on any thread.
     pub fn is_running(&self) -> bool {
-        matches!(self.phase.get(), Phase::Running(_))
+        matches!(self.life.phase(), Phase::Running(_))
     }
 
     /// `loop.get_debug()`.
@@ -394,7 +379,7 @@ impl Scheduler {
     /// `RuntimeError('Event loop is closed')`.
     #[inline]
     pub fn check_closed(&self, py: Python<'_>) -> Outcome<()> {
-        match self.phase.get() {
+        match self.life.phase() {
             Phase::Idle | Phase::Running(_) => Ok(()),
             Phase::Closed => Err(closed(py)),
             Phase::Inherited => Err(inherited(py)),
@@ -411,7 +396,7 @@ impl Scheduler {
     /// As said.
     #[inline]
     pub fn check_inherited(&self, py: Python<'_>) -> Outcome<()> {
-        match self.phase.get() {
+        match self.life.phase() {
             Phase::Inherited => Err(inherited(py)),
             _ => Ok(()),
         }
@@ -490,7 +475,7 @@ impl Scheduler {
     /// # Errors
     /// RuntimeError with asyncio's text.
     pub fn check_thread(&self, py: Python<'_>) -> Outcome<()> {
-        let Phase::Running(owner) = self.phase.get() else {
+        let Phase::Running(owner) = self.life.phase() else {
             return Ok(());
         };
         if thread::ident(py) == owner {

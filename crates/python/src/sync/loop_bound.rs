@@ -3,6 +3,7 @@
 use pyo3::types::PyAnyMethods;
 
 use crate::future::future;
+use crate::handle::schedule::Scheduler;
 use crate::py::call;
 use crate::py::cell::Slot;
 use crate::py::errors::{Outcome, Raised};
@@ -39,6 +40,13 @@ impl LoopBound {
     /// As `running`; what the loop raises.
     #[inline]
     pub fn make_future(&self, this: &Obj) -> Outcome {
+        if let Some(bound) = self.0.get()
+            && let Some(scheduler) = bound.downcast::<Scheduler>()
+            && scheduler.runs_alone(this.py())
+            && !scheduler.own_futures.get()
+        {
+            return Ok(future::make(scheduler)?.into_obj());
+        }
         future::make_for(&self.running(this)?)
     }
 
