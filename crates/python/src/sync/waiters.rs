@@ -52,8 +52,12 @@ impl Waiters {
             return call::method(&shared, intern!(future.py(), "remove"), [future]).map(drop);
         }
         let mut own = self.own.borrow_mut();
-        let index = own.iter().position(|waiter| waiter.is(future));
-        let removed = index.and_then(|index| own.remove(index));
+        let removed = if own.front().is_some_and(|first| first.is(future)) {
+            own.pop_front()
+        } else {
+            let index = own.iter().position(|waiter| waiter.is(future));
+            index.and_then(|index| own.remove(index))
+        };
         drop(own);
         drop(removed);
         Ok(())

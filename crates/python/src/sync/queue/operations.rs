@@ -1,6 +1,6 @@
 //! `Queue.put`, `Queue.get` and `Queue.join`: the operations that wait.
 
-use super::queue::{QueueData, get_nowait, plain, put_nowait, shut_down};
+use super::queue::{QueueData, get_what_is_there, plain, put_where_is_room, shut_down};
 use super::{finished, hooks};
 use crate::future::any;
 use crate::future::operation::{Input, Machine, Operation, Progress};
@@ -59,7 +59,8 @@ impl Operation for Put {
         }
         let item = own.item.get().unwrap_or_else(|| Obj::none(py));
         match plain(&queue) {
-            Some(_) => put_nowait(&queue, &item).map(|()| Progress::Done(Obj::none(py))),
+            Some(_) if queue.is_shut_down.get() => Err(shut_down(py)),
+            Some(_) => put_where_is_room(&queue, &item).map(|()| Progress::Done(Obj::none(py))),
             None => call::method(queue.as_obj(), pyo3::intern!(py, "put_nowait"), [&item])
                 .map(Progress::Done),
         }
@@ -104,7 +105,7 @@ impl Operation for Get {
             return own.waiting.begin(&queue, line);
         }
         match plain(&queue) {
-            Some(_) => get_nowait(&queue),
+            Some(_) => get_what_is_there(&queue),
             None => call::method(queue.as_obj(), pyo3::intern!(py, "get_nowait"), []),
         }
         .map(Progress::Done)

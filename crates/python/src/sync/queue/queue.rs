@@ -226,6 +226,15 @@ pub fn put_nowait(this: &Ref<QueueData>, item: &Obj) -> Outcome<()> {
     if hooks::is_full(this)? {
         return Err(raise_bare(imports::queue_full(py)));
     }
+    put_where_is_room(this, item)
+}
+
+/// The end of `put_nowait`, for a queue that is known to be neither full nor shut down.
+///
+/// # Errors
+/// What a subclass raises.
+#[inline]
+pub fn put_where_is_room(this: &Ref<QueueData>, item: &Obj) -> Outcome<()> {
     hooks::put(this, item)?;
     this.unfinished.set(this.unfinished.get() + 1);
     finished::begin_work(this)?;
@@ -245,6 +254,15 @@ pub fn get_nowait(this: &Ref<QueueData>) -> Outcome {
         }
         return Err(raise_bare(imports::queue_empty(py)));
     }
+    get_what_is_there(this)
+}
+
+/// The end of `get_nowait`, for a queue that is known not to be empty.
+///
+/// # Errors
+/// What a subclass raises.
+#[inline]
+pub fn get_what_is_there(this: &Ref<QueueData>) -> Outcome {
     let item = hooks::get(this)?;
     hooks::wake_next(this, &this.putters)?;
     Ok(item)
