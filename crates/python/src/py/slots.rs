@@ -228,8 +228,9 @@ impl<T: Payload> TypeBuilder<T> {
 
     /// In the body of a class, an instance becomes a method.
     pub fn binds_as_method(mut self) -> Self {
-        // Lets the interpreter call a method without making a bound one.
-        self.flags |= ffi::Py_TPFLAGS_METHOD_DESCRIPTOR;
+        // Lets the interpreter call a method without making a bound one. It remembers where it found the method only if the
+        // method's class cannot change.
+        self.flags |= ffi::Py_TPFLAGS_METHOD_DESCRIPTOR | ffi::Py_TPFLAGS_IMMUTABLETYPE;
         self.slot(ffi::Py_tp_descr_get, bind_method as *mut c_void);
         self
     }
