@@ -415,7 +415,7 @@ def _told(exception: BaseException | None, depth: int = CONTEXTS) -> Any:
         return None
     told: list[Any] = [type(exception).__name__, str(exception)]
     if isinstance(exception, BaseExceptionGroup):
-        told.append([_told(member) for member in exception.exceptions])
+        told.append([_told(member, depth - 1) for member in exception.exceptions])
     told.append(_told(exception.__cause__, depth - 1))
     told.append(_told(exception.__context__, depth - 1))
     told.append(exception.__suppress_context__)
