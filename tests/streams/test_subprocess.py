@@ -160,6 +160,9 @@ class TestEnding:
     async def test_a_signal_too_late(self, loop, run):
         process = await run("pass")
         await process.wait()
+        # It has ended, and its pipes may end later: until then a signal is dropped.
+        while process._transport._proc is not None:
+            await asyncio.sleep(0)
         with pytest.raises(ProcessLookupError):
             process.kill()
 
