@@ -38,6 +38,8 @@ class Library:
     config: str = os.devnull
     options: tuple[str, ...] = ()
     paths: tuple[str, ...] = ("tests",)
+    # The logger that the library's own runner silences, if it has one.
+    silent: str = ""
     # Whether its tests may run in several processes.
     parallel: bool = True
 
@@ -81,7 +83,9 @@ LIBRARIES = (
         source=Archive("28e6311402af59c8b02e3fa0f5e7d8eb465b25081381803b127d97e6a4395d5a"),
         # Its tests are a part of what pip installs.
         parts=("README.rst",),
-        options=(*NO_PLUGINS, "--pyargs"),
+        # They refuse what is logged unasked, by pytest's handler too.
+        options=(*NO_PLUGINS, "-p", "no:logging", "--pyargs"),
+        silent="tornado.access",
         paths=("tornado.test",),
     ),
     Library(

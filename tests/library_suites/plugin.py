@@ -7,6 +7,7 @@ is known when a run ends badly is not lost.
 
 from __future__ import annotations
 
+import logging
 import os
 from typing import Any
 
@@ -16,11 +17,19 @@ KIND_VARIABLE = "LIBRARY_SUITE_KIND"
 OUTCOMES_VARIABLE = "LIBRARY_SUITE_OUTCOMES"
 # A file with the names of the only tests to run, if not all of them are.
 WANTED_VARIABLE = "LIBRARY_SUITE_WANTED"
+# The logger that the library's own runner silences.
+SILENT_VARIABLE = "LIBRARY_SUITE_SILENT"
 
 if os.environ.get(KIND_VARIABLE) == OURS:
     import asyncioxide
 
     asyncioxide.install()
+
+
+def pytest_runtest_setup() -> None:
+    """Silences that logger for each test anew: some of them set its level."""
+    if silent := os.environ.get(SILENT_VARIABLE):
+        logging.getLogger(silent).setLevel(logging.CRITICAL)
 
 
 def pytest_collection_modifyitems(items: list[Any]) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from libraries import Library
-from plugin import KIND_VARIABLE, OURS, OUTCOMES_VARIABLE, WANTED_VARIABLE
+from plugin import KIND_VARIABLE, OURS, OUTCOMES_VARIABLE, SILENT_VARIABLE, WANTED_VARIABLE
 
 HERE = Path(__file__).resolve().parent
 STOCK = "asyncio"
@@ -44,7 +44,11 @@ def run(library: Library, folder: Path, kind: str, jobs: int, tests: Iterable[st
     with tempfile.TemporaryDirectory() as scratch:
         outcomes = Path(scratch, "outcomes")
         outcomes.touch()
-        environment = {KIND_VARIABLE: kind, OUTCOMES_VARIABLE: os.fspath(outcomes)}
+        environment = {
+            KIND_VARIABLE: kind,
+            OUTCOMES_VARIABLE: os.fspath(outcomes),
+            SILENT_VARIABLE: library.silent,
+        }
         if tests:
             wanted = Path(scratch, "wanted")
             wanted.write_text("\n".join(tests), encoding="utf-8")
