@@ -10,7 +10,6 @@ import asyncio
 import gc
 import inspect
 import logging
-import os
 import signal
 from collections.abc import Iterator
 from typing import Any
@@ -18,6 +17,7 @@ from typing import Any
 import pytest
 from harness.leaks import Snapshot
 from harness.loops import KINDS, ORDERING_KINDS, Library, TrackedFactory, library
+from harness.processes import children
 
 # What a finished test leaves running must end within so many turns of the loop.
 GRACE_TURNS = 10
@@ -93,13 +93,11 @@ def nothing_leaks(request: pytest.FixtureRequest) -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def no_child_is_left() -> Iterator[None]:
     """Fails a test that leaves a process, dead or alive: those after it count their own."""
+    before = children()
     yield
-    try:
-        left = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT | os.WNOHANG)
-    except ChildProcessError:
-        return
-    state = "a living child" if left is None else f"zombie {left.si_pid}"
-    pytest.fail(f"left behind: {state}", pytrace=False)
+    left = children() - before
+    if left:
+        pytest.fail(f"left behind: processes {sorted(left)}", pytrace=False)
 
 
 class LogRecords(logging.Filter):

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import importlib
+import functools
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from pathlib import Path
 from subprocess import PIPE
 from types import ModuleType
 
 import pytest
+from harness.examples import EXAMPLES, load
 
-FLAGS = Path(__file__).resolve().parents[2] / "examples" / "flags"
+FLAGS = EXAMPLES / "flags"
 END_LIMIT_S = 30
 
 
@@ -22,14 +22,7 @@ END_LIMIT_S = 30
 def flags() -> Callable[[str], ModuleType]:
     """Imports a module of the example as its programs do."""
 
-    def load(name: str) -> ModuleType:
-        sys.path.insert(0, str(FLAGS))
-        try:
-            return importlib.import_module(name)
-        finally:
-            sys.path.remove(str(FLAGS))
-
-    return load
+    return functools.partial(load, "flags")
 
 
 @pytest.fixture(scope="session")

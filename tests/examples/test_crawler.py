@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import re
 import signal
 import subprocess
@@ -11,6 +10,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from harness.examples import load
 
 CRAWLER = Path(__file__).resolve().parents[2] / "examples" / "crawler"
 END_LIMIT_S = 50
@@ -24,11 +24,7 @@ def run(*options: object) -> subprocess.CompletedProcess[str]:
 
 def check_complete(done: subprocess.CompletedProcess[str]) -> dict[str, int]:
     """Compares the table with what the API knows: gives the counts below it."""
-    sys.path.insert(0, str(CRAWLER))
-    try:
-        world = importlib.import_module("world")
-    finally:
-        sys.path.remove(str(CRAWLER))
+    world = load("crawler", "world")
     assert done.stderr == ""
     assert done.returncode == 0
     commits, repositories = Counter[str](), Counter[str]()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
 import os
 import re
 import signal
@@ -16,6 +15,7 @@ from pathlib import Path
 
 import asyncioxide
 import pytest
+from harness.examples import load
 
 MONITOR = Path(__file__).resolve().parents[2] / "examples" / "monitor"
 END_LIMIT_S = 55
@@ -157,10 +157,9 @@ def test_the_monitor_ends_by_itself_when_asked_to() -> None:
 
 @pytest.mark.parametrize("loop_factory", [asyncio.new_event_loop, asyncioxide.new_event_loop])
 def test_a_cancellation_that_gets_lost_is_repeated(
-    loop_factory: Callable[[], asyncio.AbstractEventLoop], monkeypatch: pytest.MonkeyPatch
+    loop_factory: Callable[[], asyncio.AbstractEventLoop],
 ) -> None:
-    monkeypatch.setattr(sys, "path", [str(MONITOR), *sys.path])
-    monitor = importlib.import_module("monitor")
+    monitor = load("monitor", "monitor")
 
     async def stubborn() -> None:
         with suppress(asyncio.CancelledError):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
 import os
 import re
 import select
@@ -14,9 +13,9 @@ import tempfile
 from collections.abc import Iterator
 from http.client import HTTPConnection
 from pathlib import Path
-from types import ModuleType
 
 import pytest
+from harness.examples import load
 
 PAGE = Path(__file__).resolve().parents[2] / "examples" / "page"
 PROGRAM = PAGE / "page.py"
@@ -24,19 +23,10 @@ END_LIMIT_S = 55
 LOOPS = ("asyncio", "asyncioxide")
 
 
-def load(name: str) -> ModuleType:
-    """Imports a module of the example as its program does."""
-    sys.path.insert(0, str(PAGE))
-    try:
-        return importlib.import_module(name)
-    finally:
-        sys.path.remove(str(PAGE))
-
-
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database(request: pytest.FixtureRequest) -> str:
     name: str = request.param
-    if name == "postgresql" and load("postgres").find_programs() is None:
+    if name == "postgresql" and load("page", "postgres").find_programs() is None:
         pytest.skip("PostgreSQL is not installed: `apt install postgresql`")
     return name
 
@@ -115,7 +105,7 @@ def test_the_page_is_served_until_a_signal(loop_name: str, database: str, folder
 
 @pytest.mark.parametrize("loop_name", LOOPS)
 def test_a_killed_example_takes_its_server_with_it(loop_name: str) -> None:
-    if load("postgres").find_programs() is None:
+    if load("page", "postgres").find_programs() is None:
         pytest.skip("PostgreSQL is not installed: `apt install postgresql`")
     with tempfile.TemporaryDirectory(prefix="page-test-") as name:
         os.chmod(name, 0o755)
@@ -140,7 +130,7 @@ def test_a_killed_example_takes_its_server_with_it(loop_name: str) -> None:
 
 
 def test_missing_postgresql_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
-    postgres = load("postgres")
+    postgres = load("page", "postgres")
 
     async def start() -> None:
         async with postgres.database():
