@@ -95,19 +95,20 @@ class Stranger(threading.Thread):
     def __init__(self) -> None:
         super().__init__(name="stranger", daemon=True)
         self._stopping = threading.Event()
-        self._lock = threading.Lock()
+        # While somebody holds it, nothing is opened or closed here.
+        self.lock = threading.Lock()
         self._own: collections.deque[tuple[int, int]] = collections.deque()
         self.opened = 0
         self.complaints: list[str] = []
 
     def run(self) -> None:
         while not self._stopping.is_set():
-            with self._lock:
+            with self.lock:
                 self._open()
                 while len(self._own) > self.HELD:
                     self._close(*self._own.popleft())
             os.sched_yield()
-        with self._lock:
+        with self.lock:
             while self._own:
                 self._close(*self._own.popleft())
 
@@ -128,13 +129,13 @@ class Stranger(threading.Thread):
 
     def others(self) -> dict[int, str]:
         """The open descriptors that are not the stranger's."""
-        with self._lock:
+        with self.lock:
             own = {fd for fd, _ in self._own}
             return {fd: what for fd, what in open_descriptors().items() if fd not in own}
 
     def owns(self, fd: int) -> bool:
-        with self._lock:
-            return any(fd == own for own, _ in self._own)
+        """Whether a descriptor is the stranger's, for as long as the caller holds the lock."""
+        return any(fd == own for own, _ in self._own)
 
     def stop(self) -> None:
         self._stopping.set()
