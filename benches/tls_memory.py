@@ -5,11 +5,12 @@ one holds bare `ssl.SSLObject`s with their `MemoryBIO`s, the others transports a
 loop over connected sockets. All hold both ends of every connection. By resident size, garbage
 collected.
 
-    python benches/tls_memory.py [connections]
+    python benches/tls_memory.py --connections 2000
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import contextlib
 import gc
@@ -25,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from harness.resources import rss_bytes
 
 CERTIFICATES = Path(__file__).parent.parent / "tests" / "certificates"
-CONNECTIONS = 2000
+KINDS = ("bare", "asyncio", "asyncioxide")
 # Made before the first measurement, so that nothing is weighed that is made once.
 WARM_UP = 100
 
@@ -116,20 +117,32 @@ def weigh(kind: str, count: int) -> float:
 
 def weigh_apart(kind: str, count: int) -> float:
     """The same, in a process of its own."""
-    command = [sys.executable, __file__, str(count), kind]
+    command = [sys.executable, __file__, "--connections", str(count), "--only", kind]
     return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
 def main() -> None:
     """Weighs and prints."""
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else CONNECTIONS
-    if len(sys.argv) > 2:
-        print(weigh(sys.argv[2], count))
+    parser = argparse.ArgumentParser(description="What an idle TLS connection weighs.")
+    parser.add_argument(
+        "--connections",
+        type=int,
+        default=2000,
+        metavar="N",
+        help="how many are held at once, with both of their ends (default %(default)s)",
+    )
+    parser.add_argument(
+        "--only", choices=KINDS, help="weigh one kind in this process: the bytes of one end"
+    )
+    options = parser.parse_args()
+    count = options.connections
+    if options.only is not None:
+        print(weigh(options.only, count))
         return
     bare = weigh_apart("bare", count)
     print(f"one end of an idle TLS connection, {count} connections, in KiB")
     print(f"  OpenSSL, SSLObject, two MemoryBIOs: {bare / 1024:.1f}")
-    for kind in ("asyncio", "asyncioxide"):
+    for kind in KINDS[1:]:
         whole = weigh_apart(kind, count)
         print(f"  {kind}: {whole / 1024:.1f}, that is {(whole - bare) / 1024:.1f} more")
 

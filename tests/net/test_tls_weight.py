@@ -211,7 +211,7 @@ def test_idle_connections_share_their_buffers(loop_kind):
     weigh = Path(__file__).parents[2] / "benches" / "tls_memory.py"
 
     def weighed(kind):
-        command = [sys.executable, str(weigh), "300", kind]
+        command = [sys.executable, str(weigh), "--connections", "300", "--only", kind]
         return float(subprocess.run(command, check=True, capture_output=True).stdout)
 
     assert weighed(loop_kind) - weighed("bare") < 16 * 1024
