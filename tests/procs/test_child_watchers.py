@@ -100,8 +100,8 @@ async def test_a_process_that_is_killed(loop, set_watcher, telling):
 
 
 async def test_a_signal_does_not_reap_what_the_watcher_waits_for(loop, set_watcher, telling):
-    if sys.version_info < (3, 12) and not isinstance(loop, asyncioxide.EventLoop):
-        pytest.skip("asyncio reaps it, up to 3.11")
+    if sys.version_info < (3, 13) and not isinstance(loop, asyncioxide.EventLoop):
+        pytest.skip("asyncio reaps it, before Python 3.13")
     watcher = telling()
     watcher.may_reap.clear()
     set_watcher(watcher)
