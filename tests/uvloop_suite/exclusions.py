@@ -178,6 +178,13 @@ TESTS: list[Rule] = [
         "Test_UV_Unix.test_create_unix_server_path_stream_bittype",
         before=(3, 13),
     ),
+    *rules(
+        UVLOOP_ONLY,
+        "Server.wait_closed() waits for the connections, which 3.12 documents as new",
+        "test_unix",
+        "Test_UV_Unix.test_epollhup",
+        before=(3, 12),
+    ),
 ]
 
 # What stock asyncio fails when it runs in uvloop's place, beyond what every loop is spared.
